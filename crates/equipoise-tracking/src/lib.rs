@@ -1,1 +1,11 @@
 #![doc = include_str!("../README.md")]
+
+mod error;
+mod jsonl;
+mod record;
+mod tracker;
+
+pub use error::TrackingError;
+pub use jsonl::{COMPLETIONS_FILE, JsonlTracker, METRICS_FILE, Positions, TIMINGS_FILE};
+pub use record::{CompletionRecord, MetricRecord};
+pub use tracker::{Event, Tracker, Trackers};
