@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+mod jsonl;
+mod messages;
+mod procedural;
+mod source;
+mod task;
+mod tasks;
+mod tokenizer;
+
+pub use jsonl::{JsonlError, JsonlOptions, JsonlProblems, JsonlReport, Split};
+pub use messages::MessageFormat;
+pub use procedural::{Procedural, ProceduralError};
+pub use source::{Demonstration, ProblemSource};
+pub use task::{EOS, Task, TaskError};
+pub use tasks::{Arithmetic, Countdown, Operator, StyleWeights};
+pub use tokenizer::{Tokenizer, TokenizerError};

@@ -1,0 +1,71 @@
+//! What a procedural task is.
+
+use equipoise_core::{Problem, Stream};
+use thiserror::Error;
+
+/// A family of problems with exact answers, made from random numbers.
+///
+/// Both methods that draw are pure functions of their arguments; a task holds settings and nothing
+/// else.
+pub trait Task: Send + Sync + std::fmt::Debug {
+    /// The task's name, in `snake_case`.
+    fn name(&self) -> &'static str;
+
+    /// Every symbol that prompts, demonstrations and the model's answers are made of, tags such as
+    /// `<think>` as one symbol each, and [`EOS`] among them; no symbol twice, and always
+    /// in the same order. It is what a tokenizer is built from.
+    fn alphabet(&self) -> Vec<String>;
+
+    /// A problem drawn from `stream`, with the given id.
+    fn problem(&self, id: u64, stream: &mut Stream) -> Problem;
+
+    /// A completion that solves `problem`, without the end-of-sequence token; `None` if `problem` is
+    /// not one of this task's.
+    fn demonstration(&self, problem: &Problem, stream: &mut Stream) -> Option<String>;
+
+    /// Whether problems can be drawn with these settings.
+    ///
+    /// # Errors
+    /// The first setting that is impossible.
+    fn validate(&self) -> Result<(), TaskError>;
+}
+
+/// The end-of-sequence symbol of every procedural task.
+pub const EOS: &str = "<eos>";
+
+/// The symbol before the chain of thought.
+pub(crate) const THINK_OPEN: &str = "<think>";
+
+/// The symbol after the chain of thought.
+pub(crate) const THINK_CLOSE: &str = "</think>";
+
+/// The tags, the end-of-sequence symbol and the digits, then `others`.
+pub(crate) fn alphabet(others: &str) -> Vec<String> {
+    let tags = [EOS, THINK_OPEN, THINK_CLOSE].map(String::from);
+    let characters = ('0'..='9').chain(others.chars()).map(String::from);
+    tags.into_iter().chain(characters).collect()
+}
+
+/// A setting of a task that no problem can satisfy.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("{task}.{field} = {got}: {expected}")]
+pub struct TaskError {
+    /// The task's name.
+    pub task: &'static str,
+    /// The setting's name.
+    pub field: &'static str,
+    /// What it is.
+    pub got: String,
+    /// What it must be.
+    pub expected: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trait_is_object_safe() {
+        fn _assert(_: &dyn Task) {}
+    }
+}

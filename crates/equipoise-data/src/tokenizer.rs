@@ -1,0 +1,329 @@
+//! Text to token ids and back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use equipoise_core::TokenId;
+use thiserror::Error;
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::{AddedToken, Tokenizer as Backend};
+
+/// The end-of-sequence tokens [`Tokenizer::load`] looks for, in this order.
+const KNOWN_EOS: [&str; 8] = [
+    "<eos>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<end_of_turn>",
+    "</s>",
+    "<|end|>",
+];
+
+/// Text to token ids and back, in the format of Hugging Face's `tokenizer.json`.
+///
+/// It never adds a token of its own (no beginning-of-sequence token, no template, no padding, no
+/// truncation): what [`encode`](Self::encode) returns stands for the text and nothing else.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    backend: Backend,
+    eos: TokenId,
+}
+
+impl Tokenizer {
+    /// A tokenizer with one token per symbol.
+    ///
+    /// A symbol of several characters, such as `<think>`, becomes a special token, which is found
+    /// before anything else; so does `eos`, which is added in front if `symbols` does not have it.
+    /// Ids are given in order: first the special tokens as listed, then the single characters as
+    /// listed. A symbol listed twice counts once.
+    ///
+    /// # Errors
+    /// [`TokenizerError::EmptySymbol`] for an empty symbol or an empty `eos`.
+    pub fn from_alphabet<S: AsRef<str>>(symbols: &[S], eos: &str) -> Result<Self, TokenizerError> {
+        let mut specials: Vec<&str> = Vec::new();
+        let mut characters: Vec<&str> = Vec::new();
+        if !symbols.iter().any(|symbol| symbol.as_ref() == eos) {
+            specials.push(eos);
+        }
+        for symbol in symbols.iter().map(AsRef::as_ref) {
+            let is_special = symbol == eos || symbol.chars().nth(1).is_some();
+            let list = if is_special {
+                &mut specials
+            } else {
+                &mut characters
+            };
+            if !list.contains(&symbol) {
+                list.push(symbol);
+            }
+        }
+        let all = || specials.iter().chain(&characters);
+        if all().any(|symbol| symbol.is_empty()) {
+            return Err(TokenizerError::EmptySymbol);
+        }
+        let vocabulary: Vocab = all()
+            .zip(0..)
+            .map(|(symbol, id)| ((*symbol).to_owned(), id))
+            .collect();
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary, Vec::new())
+            .build()
+            .map_err(TokenizerError::backend)?;
+        let mut backend = Backend::new(model);
+        backend.with_decoder(Some(Fuse::new()));
+        let tokens = specials
+            .iter()
+            .map(|&text| AddedToken::from(text.to_owned(), true).normalized(false));
+        backend
+            .add_special_tokens(tokens)
+            .map_err(TokenizerError::backend)?;
+        Self::with_eos(backend, Some(eos), None)
+    }
+
+    /// The tokenizer in a `tokenizer.json`. `eos` is the text of its end-of-sequence token; if it
+    /// is `None`, the first of the usual ones that the vocabulary has is taken: `<eos>`,
+    /// `<|im_end|>`, `<|eot_id|>`, `<|end_of_text|>`, `<|endoftext|>`, `<end_of_turn>`, `</s>`,
+    /// `<|end|>`.
+    ///
+    /// Truncation and padding that the file asks for are switched off.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no `tokenizer.json`, and an end-of-sequence token that the
+    /// vocabulary does not have.
+    pub fn load(path: impl AsRef<Path>, eos: Option<&str>) -> Result<Self, TokenizerError> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| TokenizerError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let mut backend = Backend::from_bytes(&bytes).map_err(|error| TokenizerError::Format {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        backend
+            .with_truncation(None)
+            .map_err(TokenizerError::backend)?;
+        backend.with_padding(None);
+        Self::with_eos(backend, eos, Some(path))
+    }
+
+    fn with_eos(
+        backend: Backend,
+        eos: Option<&str>,
+        path: Option<&Path>,
+    ) -> Result<Self, TokenizerError> {
+        let candidates = eos.map_or_else(|| KNOWN_EOS.to_vec(), |text| vec![text]);
+        let found = candidates.iter().find_map(|text| backend.token_to_id(text));
+        match found {
+            Some(eos) => Ok(Self { backend, eos }),
+            None => Err(TokenizerError::NoEos {
+                path: path.map(Path::to_owned).unwrap_or_default(),
+                tried: candidates.into_iter().map(String::from).collect(),
+            }),
+        }
+    }
+
+    /// Writes the tokenizer as `tokenizer.json`, to a temporary name beside `path` that is then
+    /// renamed.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TokenizerError> {
+        let path = path.as_ref();
+        let io = |source| TokenizerError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".tmp");
+        let temporary = path.with_file_name(name);
+        let written = fs::write(&temporary, self.to_json()?)
+            .and_then(|()| fs::File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            // The error that matters is the one above; a leftover is only untidy.
+            let _ = fs::remove_file(&temporary);
+        }
+        written.map_err(io)
+    }
+
+    /// The text of the `tokenizer.json`; the same tokenizer gives the same bytes.
+    ///
+    /// # Errors
+    /// If a component of a loaded tokenizer cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        self.backend
+            .to_string(true)
+            .map_err(TokenizerError::backend)
+    }
+
+    /// The token ids of `text`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::UnknownCharacter`] for a character that no token stands for: it is never
+    /// dropped and never replaced by an unknown-token.
+    pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, TokenizerError> {
+        let encoding = self
+            .backend
+            .encode(text, false)
+            .map_err(TokenizerError::backend)?;
+        let unknown = self.unknown_token();
+        let mut covered = 0;
+        for (&id, &(start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+            if Some(id) == unknown && text.get(start..end) != self.token(id).as_deref() {
+                return Err(unknown_character(text, start));
+            }
+            self.check_gap(text, covered, start)?;
+            covered = covered.max(end);
+        }
+        self.check_gap(text, covered, text.len())?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The id of the model's unknown-token, if it has one.
+    fn unknown_token(&self) -> Option<TokenId> {
+        use tokenizers::ModelWrapper as Model;
+        let text = match self.backend.get_model() {
+            Model::BPE(model) => model.unk_token.clone(),
+            Model::WordLevel(model) => Some(model.unk_token.clone()),
+            Model::WordPiece(model) => Some(model.unk_token.clone()),
+            Model::Unigram(_) => Some("<unk>".to_owned()),
+        };
+        text.and_then(|text| self.backend.token_to_id(&text))
+    }
+
+    /// Checks that the bytes `start..end` of `text`, which no token's offsets cover, are white space
+    /// that the offsets merely leave out (as those of byte-level tokenizers do), not a character
+    /// that has no token.
+    fn check_gap(&self, text: &str, start: usize, end: usize) -> Result<(), TokenizerError> {
+        let Some(gap) = text.get(start..end) else {
+            return Ok(());
+        };
+        for (offset, character) in gap.char_indices() {
+            let alone = self.backend.encode(character.to_string(), false);
+            let has_token = alone.is_ok_and(|encoding| !encoding.is_empty());
+            if !character.is_whitespace() || !has_token {
+                return Err(unknown_character(text, start + offset));
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of `ids`, special tokens such as `<think>` included but without any end-of-sequence
+    /// token. An id outside the vocabulary becomes `�`.
+    pub fn decode(&self, ids: &[TokenId]) -> String {
+        let kept: Vec<TokenId> = ids.iter().copied().filter(|&id| id != self.eos).collect();
+        self.decode_with_eos(&kept)
+    }
+
+    /// The text of `ids`, end-of-sequence tokens included. An id outside the vocabulary becomes
+    /// `�`.
+    pub fn decode_with_eos(&self, ids: &[TokenId]) -> String {
+        let known = |id: &TokenId| self.backend.id_to_token(*id).is_some();
+        let mut text = String::new();
+        for run in ids.chunk_by(|a, b| known(a) == known(b)) {
+            if run.first().is_some_and(known) {
+                let decoded = self.backend.decode(run, false);
+                text.push_str(&decoded.unwrap_or_else(|_| self.join(run)));
+            } else {
+                text.extend(run.iter().map(|_| char::REPLACEMENT_CHARACTER));
+            }
+        }
+        text
+    }
+
+    /// The tokens' own texts side by side, for a decoder that fails.
+    fn join(&self, ids: &[TokenId]) -> String {
+        ids.iter().filter_map(|&id| self.token(id)).collect()
+    }
+
+    /// The number of token ids: one more than the largest.
+    pub fn vocab_size(&self) -> usize {
+        let vocabulary = self.backend.get_vocab(true);
+        vocabulary.values().max().map_or(0, |&id| id as usize + 1)
+    }
+
+    /// The end-of-sequence token.
+    pub fn eos(&self) -> TokenId {
+        self.eos
+    }
+
+    /// The token `id` as the vocabulary spells it; `None` if there is no such token.
+    pub fn token(&self, id: TokenId) -> Option<String> {
+        self.backend.id_to_token(id)
+    }
+
+    /// The id of the token that the vocabulary spells `text`; `None` if there is no such token.
+    pub fn id(&self, text: &str) -> Option<TokenId> {
+        self.backend.token_to_id(text)
+    }
+}
+
+/// The error for the character of `text` that starts at byte `start`.
+fn unknown_character(text: &str, start: usize) -> TokenizerError {
+    TokenizerError::UnknownCharacter {
+        character: text
+            .get(start..)
+            .and_then(|rest| rest.chars().next())
+            .unwrap_or(char::REPLACEMENT_CHARACTER),
+        position: text
+            .char_indices()
+            .take_while(|&(at, _)| at < start)
+            .count(),
+    }
+}
+
+/// Why a tokenizer could not be made, saved or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TokenizerError {
+    /// The file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The file is not a tokenizer.
+    #[error("{path}: not a tokenizer.json: {message}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The vocabulary has no end-of-sequence token.
+    #[error(
+        "{path}: the vocabulary has no end-of-sequence token (looked for {tried}); name the one \
+         the model was trained with, as `eos_token` in its tokenizer_config.json does",
+        path = path.display(), tried = tried.join(", ")
+    )]
+    NoEos {
+        /// The file.
+        path: PathBuf,
+        /// The tokens looked for.
+        tried: Vec<String>,
+    },
+    /// A symbol of the alphabet is empty.
+    #[error("the alphabet has an empty symbol; every symbol needs at least one character")]
+    EmptySymbol,
+    /// A character that no token stands for.
+    #[error("character {character:?} at position {position} is not in the vocabulary")]
+    UnknownCharacter {
+        /// The character.
+        character: char,
+        /// How many characters stand before it.
+        position: usize,
+    },
+    /// The tokenizers crate failed.
+    #[error("tokenizer: {0}")]
+    Backend(String),
+}
+
+impl TokenizerError {
+    fn backend(error: tokenizers::Error) -> Self {
+        Self::Backend(error.to_string())
+    }
+}
