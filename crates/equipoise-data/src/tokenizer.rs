@@ -1,5 +1,6 @@
 //! Text to token ids and back.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -168,17 +169,61 @@ impl Tokenizer {
             .backend
             .encode(text, false)
             .map_err(TokenizerError::backend)?;
+        let (ids, offsets) = (encoding.get_ids(), encoding.get_offsets());
         let unknown = self.unknown_token();
         let mut covered = 0;
-        for (&id, &(start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
-            if Some(id) == unknown && text.get(start..end) != self.token(id).as_deref() {
-                return Err(unknown_character(text, start));
-            }
-            self.check_gap(text, covered, start)?;
+        let mut complete = true;
+        for (&id, &(start, end)) in ids.iter().zip(offsets) {
+            let stands_in =
+                Some(id) == unknown && text.get(start..end) != self.token(id).as_deref();
+            complete &= start <= covered && !stands_in;
             covered = covered.max(end);
         }
-        self.check_gap(text, covered, text.len())?;
-        Ok(encoding.get_ids().to_vec())
+        if !complete || covered < text.len() {
+            self.check_characters(text, ids, offsets)?;
+        }
+        Ok(ids.to_vec())
+    }
+
+    /// Finds the character behind an encoding that has gaps.
+    ///
+    /// A model may drop a character, and then the offsets of the tokens after it are off as well;
+    /// and byte-level tokenizers leave white space that has tokens out of the offsets. So what counts
+    /// is whether a character has a token when it stands alone. Characters of added tokens such as
+    /// `<think>` need none.
+    fn check_characters(
+        &self,
+        text: &str,
+        ids: &[TokenId],
+        offsets: &[(usize, usize)],
+    ) -> Result<(), TokenizerError> {
+        let unknown = self.unknown_token();
+        let added = self.backend.get_added_tokens_decoder();
+        let spans: Vec<(usize, usize)> = ids
+            .iter()
+            .zip(offsets)
+            .filter(|(id, _)| added.contains_key(id) && Some(**id) != unknown)
+            .map(|(_, &span)| span)
+            .collect();
+        let mut known = HashSet::new();
+        for (start, character) in text.char_indices() {
+            let in_added = spans.iter().any(|&(from, to)| (from..to).contains(&start));
+            if in_added || !known.insert(character) {
+                continue;
+            }
+            let alone = self.backend.encode(character.to_string(), false);
+            let has_token = alone.is_ok_and(|encoding| {
+                let ids = encoding.get_ids();
+                !ids.is_empty() && ids.iter().all(|&id| Some(id) != unknown)
+            });
+            if !has_token {
+                return Err(TokenizerError::UnknownCharacter {
+                    character,
+                    position: text[..start].chars().count(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The id of the model's unknown-token, if it has one.
@@ -191,23 +236,6 @@ impl Tokenizer {
             Model::Unigram(_) => Some("<unk>".to_owned()),
         };
         text.and_then(|text| self.backend.token_to_id(&text))
-    }
-
-    /// Checks that the bytes `start..end` of `text`, which no token's offsets cover, are white space
-    /// that the offsets merely leave out (as those of byte-level tokenizers do), not a character
-    /// that has no token.
-    fn check_gap(&self, text: &str, start: usize, end: usize) -> Result<(), TokenizerError> {
-        let Some(gap) = text.get(start..end) else {
-            return Ok(());
-        };
-        for (offset, character) in gap.char_indices() {
-            let alone = self.backend.encode(character.to_string(), false);
-            let has_token = alone.is_ok_and(|encoding| !encoding.is_empty());
-            if !character.is_whitespace() || !has_token {
-                return Err(unknown_character(text, start + offset));
-            }
-        }
-        Ok(())
     }
 
     /// The text of `ids`, special tokens such as `<think>` included but without any end-of-sequence
@@ -257,20 +285,6 @@ impl Tokenizer {
     /// The id of the token that the vocabulary spells `text`; `None` if there is no such token.
     pub fn id(&self, text: &str) -> Option<TokenId> {
         self.backend.token_to_id(text)
-    }
-}
-
-/// The error for the character of `text` that starts at byte `start`.
-fn unknown_character(text: &str, start: usize) -> TokenizerError {
-    TokenizerError::UnknownCharacter {
-        character: text
-            .get(start..)
-            .and_then(|rest| rest.chars().next())
-            .unwrap_or(char::REPLACEMENT_CHARACTER),
-        position: text
-            .char_indices()
-            .take_while(|&(at, _)| at < start)
-            .count(),
     }
 }
 

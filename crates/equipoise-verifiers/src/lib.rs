@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+mod batch;
+mod countdown;
+mod exact_number;
+mod extraction;
+mod format;
+mod number;
+mod rational;
+mod verdict;
+mod weighted;
+
+pub use batch::verify_all;
+pub use countdown::CountdownExpression;
+pub use exact_number::ExactNumber;
+pub use extraction::Extraction;
+pub use format::Format;
+pub use verdict::{Part, Verdict, Verifier};
+pub use weighted::{InvalidWeights, Weighted};
