@@ -1,0 +1,178 @@
+//! Rules by name, for recipes.
+
+use crate::rules::{Balanced, DrGrpo, SequenceMean, TokenMean, ZeroAdvantage};
+use crate::{Error, Reducer, Scope};
+
+/// Every rule that has a name. A new rule is a file in `rules` and a line here.
+pub const CATALOGUE: &[Entry] = &[
+    Balanced::ENTRY,
+    TokenMean::ENTRY,
+    SequenceMean::ENTRY,
+    DrGrpo::ENTRY,
+];
+
+/// A rule's place in the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The name in recipes and logs.
+    pub name: &'static str,
+    /// The weight of one token of response i, for people to read: T lengths, N responses in the
+    /// batch, G in the group, P groups, S_s the responses of sign s.
+    pub token_weight: &'static str,
+    /// The names of the [`Options`] that have an effect on it.
+    pub options: &'static [&'static str],
+    /// Builds the rule. Use [`by_name`], which also refuses options without effect.
+    pub build: fn(&Options) -> Result<Box<dyn Reducer>, Error>,
+}
+
+/// What a recipe may say about a rule beside its name; `None` is the rule's own default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Over which responses `balanced` pools; default group.
+    pub scope: Option<Scope>,
+    /// Where `balanced` counts responses with advantage zero; default neutral.
+    pub zero_advantage: Option<ZeroAdvantage>,
+    /// The constant divisor of `dr_grpo`, in tokens; has no default.
+    pub max_tokens: Option<usize>,
+}
+
+impl Options {
+    /// The names of the options that are given.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            self.scope.map(|_| "scope"),
+            self.zero_advantage.map(|_| "zero_advantage"),
+            self.max_tokens.map(|_| "max_tokens"),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The rule with the given name.
+///
+/// # Errors
+/// [`Error::UnknownRule`], which lists the names there are; [`Error::OptionWithoutEffect`] for an
+/// option that the rule does not have, so that no wish is silently ignored;
+/// [`Error::MissingOption`] and [`Error::InvalidOption`] for what the rule itself demands.
+pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn Reducer>, Error> {
+    let entry = CATALOGUE
+        .iter()
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| Error::UnknownRule {
+            name: name.to_owned(),
+            known: CATALOGUE.iter().map(|entry| entry.name).collect(),
+        })?;
+    let without_effect = options
+        .given()
+        .find(|option| !entry.options.contains(option));
+    match without_effect {
+        Some(option) => Err(Error::OptionWithoutEffect {
+            rule: entry.name,
+            option,
+            accepted: entry.options,
+        }),
+        None => (entry.build)(options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Response;
+
+    /// Options with every value a rule may need, and none that it ignores.
+    fn options_for(entry: &Entry) -> Options {
+        Options {
+            max_tokens: entry.options.contains(&"max_tokens").then_some(8),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn every_name_builds_the_rule_of_that_name() {
+        for entry in CATALOGUE {
+            let rule = by_name(entry.name, &options_for(entry)).unwrap();
+            assert_eq!(rule.name(), entry.name);
+        }
+    }
+
+    #[test]
+    fn unknown_names_list_the_known_ones() {
+        let error = by_name("token-mean", &Options::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown aggregation rule `token-mean`; the rules are \
+             `balanced`, `token_mean`, `sequence_mean`, `dr_grpo`"
+        );
+    }
+
+    #[test]
+    fn options_reach_the_rule() {
+        let options = Options {
+            scope: Some(Scope::Batch),
+            zero_advantage: Some(ZeroAdvantage::Negative),
+            ..Options::default()
+        };
+        let rule = by_name("balanced", &options).unwrap();
+        assert_eq!(rule.scope(), Scope::Batch);
+        let zero = Response {
+            tokens: 2,
+            advantage: 0.0,
+        };
+        assert_eq!(rule.weights(&[zero]), [0.5]);
+        assert_eq!(
+            by_name("balanced", &Options::default())
+                .unwrap()
+                .weights(&[zero]),
+            [0.0]
+        );
+    }
+
+    #[test]
+    fn options_without_effect_are_refused() {
+        let all = Options {
+            scope: Some(Scope::Group),
+            zero_advantage: Some(ZeroAdvantage::Neutral),
+            max_tokens: Some(8),
+        };
+        for entry in CATALOGUE {
+            let error = by_name(entry.name, &all).unwrap_err();
+            assert!(
+                matches!(error, Error::OptionWithoutEffect { rule, option, .. }
+                    if rule == entry.name && !entry.options.contains(&option)),
+                "{error}"
+            );
+        }
+        let error = by_name(
+            "dr_grpo",
+            &Options {
+                scope: Some(Scope::Batch),
+                max_tokens: Some(8),
+                ..Options::default()
+            },
+        );
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "option `scope` has no effect on aggregation rule `dr_grpo`; its options are `max_tokens`"
+        );
+    }
+
+    #[test]
+    fn dr_grpo_demands_its_constant() {
+        let error = by_name("dr_grpo", &Options::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "aggregation rule `dr_grpo` needs option `max_tokens`: \
+             the limit on the length of a response, in tokens"
+        );
+        let zero = Options {
+            max_tokens: Some(0),
+            ..Options::default()
+        };
+        assert_eq!(
+            by_name("dr_grpo", &zero).unwrap_err().to_string(),
+            "option `max_tokens` of aggregation rule `dr_grpo` is 0; it must be at least 1"
+        );
+    }
+}

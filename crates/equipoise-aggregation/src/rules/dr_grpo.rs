@@ -1,0 +1,79 @@
+//! A constant divisor instead of a length.
+
+use crate::{Entry, Error, Reducer, Response, Scope};
+use std::num::NonZeroUsize;
+
+/// Sums over tokens and divides by a constant: the aggregation of Dr. GRPO (arXiv:2503.20783).
+///
+/// ```text
+/// w_i = 1 / (N L_max)
+/// ```
+///
+/// with N the number of responses that have a token. The weight of a token does not depend on any
+/// length, neither that of its response nor, as with [`TokenMean`](super::TokenMean), that of the
+/// others. The masses therefore do not add up to 1, and the loss grows with the mean length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrGrpo {
+    /// The constant L_max: the limit on the length of a response, in tokens. It must not vary from
+    /// step to step, hence never be the longest length of a batch.
+    pub max_tokens: NonZeroUsize,
+}
+
+impl DrGrpo {
+    /// How the catalogue builds the rule.
+    pub const ENTRY: Entry = Entry {
+        name: "dr_grpo",
+        token_weight: "1 / (N L_max)",
+        options: &["max_tokens"],
+        build: |options| {
+            let max_tokens = options.max_tokens.ok_or(Error::MissingOption {
+                rule: "dr_grpo",
+                option: "max_tokens",
+                meaning: "the limit on the length of a response, in tokens",
+            })?;
+            let max_tokens = NonZeroUsize::new(max_tokens).ok_or(Error::InvalidOption {
+                rule: "dr_grpo",
+                option: "max_tokens",
+                value: max_tokens.to_string(),
+                requirement: "at least 1",
+            })?;
+            Ok(Box::new(Self { max_tokens }))
+        },
+    };
+}
+
+impl Reducer for DrGrpo {
+    fn name(&self) -> &'static str {
+        Self::ENTRY.name
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Batch
+    }
+
+    fn weights(&self, responses: &[Response]) -> Vec<f64> {
+        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
+        let weight = |response: &Response| match response.tokens {
+            0 => 0.0,
+            _ => 1.0 / (count * self.max_tokens.get() as f64),
+        };
+        responses.iter().map(weight).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weight_is_constant() {
+        let rule = DrGrpo {
+            max_tokens: NonZeroUsize::new(8).unwrap(),
+        };
+        let responses = [1, 0, 8].map(|tokens| Response {
+            tokens,
+            advantage: 1.0,
+        });
+        assert_eq!(rule.weights(&responses), [0.0625, 0.0, 0.0625]);
+    }
+}
