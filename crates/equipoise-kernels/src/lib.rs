@@ -1,1 +1,6 @@
 #![doc = include_str!("../README.md")]
+
+pub mod gemm;
+pub mod ops;
+pub mod rows;
+pub mod simd;

@@ -1,0 +1,380 @@
+//! Matrix products in single precision.
+//!
+//! Every element of the result is one chain of fused multiply-adds over the inner dimension, in
+//! ascending order: `c = fma(a₀, b₀, 0)`, `c = fma(a₁, b₁, c)`, … Blocking and threads only decide
+//! *when* a step is done, never the order inside an element. So one row's result does not depend on
+//! how many other rows are computed with it, on the number of threads, or on the instruction set —
+//! which is what lets the sampler and the trainer agree to the last bit.
+
+mod micro;
+
+use std::cell::Cell;
+
+use rayon::prelude::*;
+
+use micro::{MR, NR, Tile};
+
+/// Inner-dimension block: one packed panel of this depth (256 × 32 floats) stays in the first-level
+/// cache while the rows pass by.
+const KC: usize = 256;
+/// Columns packed at a time.
+const NC: usize = 1024;
+/// Rows one task computes.
+const MC: usize = 64;
+
+/// A read-only matrix view with arbitrary strides, in elements.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixRef<'a> {
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> MatrixRef<'a> {
+    /// A matrix stored row after row.
+    ///
+    /// # Panics
+    /// If `data` does not hold `rows × columns` elements.
+    pub fn row_major(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "a {rows} × {columns} matrix");
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride: columns,
+            column_stride: 1,
+        }
+    }
+
+    /// The same numbers with rows and columns exchanged; nothing is moved.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// The rows `start..end`.
+    ///
+    /// # Panics
+    /// If they are not all there.
+    pub fn row_range(self, start: usize, end: usize) -> Self {
+        assert!(
+            start <= end && end <= self.rows,
+            "rows {start}..{end} of {}",
+            self.rows
+        );
+        let from = (start * self.row_stride).min(self.data.len());
+        Self {
+            data: &self.data[from..],
+            rows: end - start,
+            ..self
+        }
+    }
+}
+
+/// Whether a product may use the other threads of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parallelism {
+    /// This thread alone.
+    Serial,
+    /// The current rayon pool.
+    Pool,
+}
+
+/// `c = a·b`, or `c += a·b` if `accumulate`; `c` is row-major.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn matmul(
+    a: MatrixRef<'_>,
+    b: MatrixRef<'_>,
+    c: &mut [f32],
+    accumulate: bool,
+    parallelism: Parallelism,
+) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert_eq!(a.columns, b.rows, "inner dimensions");
+    assert_eq!(c.len(), m * n, "the result is {m} × {n}");
+    if !accumulate {
+        c.fill(0.0);
+    }
+    if m == 0 || n == 0 || k == 0 {
+        return;
+    }
+    with_buffer(KC.min(k) * NC.min(n.next_multiple_of(NR)), |packed| {
+        for column in (0..n).step_by(NC) {
+            let columns = NC.min(n - column);
+            for inner in (0..k).step_by(KC) {
+                let depth = KC.min(k - inner);
+                pack(b, inner, depth, column, columns, packed);
+                let packed = &*packed;
+                let task = |(block, rows): (usize, &mut [f32])| {
+                    block_product(
+                        a,
+                        block * MC,
+                        inner,
+                        depth,
+                        packed,
+                        rows,
+                        n,
+                        column,
+                        columns,
+                    );
+                };
+                match parallelism {
+                    Parallelism::Pool if m > MC => {
+                        c.par_chunks_mut(MC * n).enumerate().for_each(task);
+                    }
+                    _ => c.chunks_mut(MC * n).enumerate().for_each(task),
+                }
+            }
+        }
+    });
+}
+
+/// `y = x·wᵀ` for a few rows of `x` on this thread, the weights read where they are.
+///
+/// The result is the same to the last bit as [`matmul`]'s; only the roles of the operands inside the
+/// tiles are exchanged, so that not the weights are packed but the rows.
+/// `x` is `rows × k`, `w` is `n × k`, `y` is `rows × n`, all row-major.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k: usize) {
+    assert_eq!(
+        (x.len(), w.len(), y.len()),
+        (rows * k, n * k, rows * n),
+        "linear {n} × {k}"
+    );
+    let weights = MatrixRef::row_major(w, n, k);
+    let columns = MatrixRef::row_major(x, rows, k).transposed();
+    with_buffer(KC.min(k) * NR, |packed| {
+        for row in (0..rows).step_by(NR) {
+            let width = NR.min(rows - row);
+            for inner in (0..k).step_by(KC) {
+                let depth = KC.min(k - inner);
+                pack(columns, inner, depth, row, width, packed);
+                for output in (0..n).step_by(MR) {
+                    let height = MR.min(n - output);
+                    let mut tile = Tile::zero();
+                    if inner > 0 {
+                        for (i, lane) in tile.rows_mut(height).enumerate() {
+                            for (j, value) in lane[..width].iter_mut().enumerate() {
+                                *value = y[(row + j) * n + output + i];
+                            }
+                        }
+                    }
+                    tile_product(weights, output, height, inner, depth, packed, &mut tile);
+                    for j in 0..width {
+                        let out = &mut y[(row + j) * n + output..][..height];
+                        for (i, value) in out.iter_mut().enumerate() {
+                            *value = tile.0[i][j];
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Copies a block of `b` into panels of `NR` columns, each stored inner index by inner index; the
+/// last panel is filled up with zeros.
+fn pack(
+    b: MatrixRef<'_>,
+    inner: usize,
+    depth: usize,
+    column: usize,
+    columns: usize,
+    packed: &mut [f32],
+) {
+    for (panel, out) in packed.chunks_exact_mut(depth * NR).enumerate() {
+        let start = panel * NR;
+        if start >= columns {
+            break;
+        }
+        let width = NR.min(columns - start);
+        let first = inner * b.row_stride + (column + start) * b.column_stride;
+        let (out, _) = out.as_chunks_mut::<NR>();
+        if b.column_stride == 1 {
+            for (p, out) in out.iter_mut().enumerate() {
+                out[..width].copy_from_slice(&b.data[first + p * b.row_stride..][..width]);
+                out[width..].fill(0.0);
+            }
+        } else {
+            micro::pack_transposed(&b.data[first..], b.column_stride, b.row_stride, width, out);
+        }
+    }
+}
+
+/// Rows `row..row + MC` of the product of one packed block.
+#[allow(clippy::too_many_arguments)]
+fn block_product(
+    a: MatrixRef<'_>,
+    row: usize,
+    inner: usize,
+    depth: usize,
+    packed: &[f32],
+    c: &mut [f32],
+    n: usize,
+    column: usize,
+    columns: usize,
+) {
+    let rows = c.len() / n;
+    for start in (0..columns).step_by(NR) {
+        let width = NR.min(columns - start);
+        let panel = &packed[start * depth..][..depth * NR];
+        for i in (0..rows).step_by(MR) {
+            let height = MR.min(rows - i);
+            let first = i * n + column + start;
+            let mut tile = Tile::zero();
+            for (r, lane) in tile.rows_mut(height).enumerate() {
+                lane[..width].copy_from_slice(&c[first + r * n..][..width]);
+            }
+            tile_product(a, row + i, height, inner, depth, panel, &mut tile);
+            for (r, lane) in tile.rows_mut(height).enumerate() {
+                c[first + r * n..][..width].copy_from_slice(&lane[..width]);
+            }
+        }
+    }
+}
+
+/// One tile: `height` rows of `a` from `row`, times a packed panel.
+#[inline]
+fn tile_product(
+    a: MatrixRef<'_>,
+    row: usize,
+    height: usize,
+    inner: usize,
+    depth: usize,
+    panel: &[f32],
+    tile: &mut Tile,
+) {
+    let first = row * a.row_stride + inner * a.column_stride;
+    let a = micro::Rows {
+        data: &a.data[first..],
+        row_stride: a.row_stride,
+        column_stride: a.column_stride,
+        height,
+    };
+    micro::multiply(a, &panel[..depth * NR], depth, tile);
+}
+
+thread_local! {
+    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends the thread's packing buffer, grown to `length`. It is taken out while lent: a task stolen
+/// in the meantime finds none and makes its own.
+fn with_buffer<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = BUFFER.take();
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    let result = body(&mut buffer[..length]);
+    BUFFER.set(buffer);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use equipoise_core::{Domain, Stream};
+
+    fn random(length: usize, seed: u64) -> Vec<f32> {
+        let mut stream = Stream::new(seed, Domain::Other, [0; 3]);
+        (0..length).map(|_| stream.normal() as f32).collect()
+    }
+
+    /// The definition: one chain of fused multiply-adds per element.
+    fn reference(a: &[f32], b: &[f32], m: usize, n: usize, k: usize) -> Vec<f32> {
+        let mut c = vec![0.0_f32; m * n];
+        for i in 0..m {
+            for j in 0..n {
+                for p in 0..k {
+                    c[i * n + j] = a[i * k + p].mul_add(b[p * n + j], c[i * n + j]);
+                }
+            }
+        }
+        c
+    }
+
+    fn transpose(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+        (0..columns * rows)
+            .map(|at| x[(at % rows) * columns + at / rows])
+            .collect()
+    }
+
+    const SHAPES: [(usize, usize, usize); 9] = [
+        (1, 1, 1),
+        (3, 5, 7),
+        (8, 32, 16),
+        (9, 33, 17),
+        (70, 40, 300),
+        (130, 65, 20),
+        (2, 1100, 3),
+        (65, 31, 513),
+        (200, 96, 64),
+    ];
+
+    #[test]
+    fn every_layout_is_the_defining_chain_to_the_last_bit() {
+        for (m, n, k) in SHAPES {
+            let (a, b) = (random(m * k, 1), random(k * n, 2));
+            let expected = reference(&a, &b, m, n, k);
+            let (a_t, b_t) = (transpose(&a, m, k), transpose(&b, k, n));
+            let layouts_a = [
+                MatrixRef::row_major(&a, m, k),
+                MatrixRef::row_major(&a_t, k, m).transposed(),
+            ];
+            let layouts_b = [
+                MatrixRef::row_major(&b, k, n),
+                MatrixRef::row_major(&b_t, n, k).transposed(),
+            ];
+            for a in layouts_a {
+                for b in layouts_b {
+                    for parallelism in [Parallelism::Serial, Parallelism::Pool] {
+                        let mut c = vec![f32::NAN; m * n];
+                        matmul(a, b, &mut c, false, parallelism);
+                        assert_eq!(c, expected, "{m} × {n} × {k}");
+                    }
+                }
+            }
+            let mut y = vec![f32::NAN; m * n];
+            linear_rows(&a, &b_t, &mut y, m, n, k);
+            assert_eq!(y, expected, "rows, {m} × {n} × {k}");
+        }
+    }
+
+    #[test]
+    fn accumulation_adds_to_what_is_there() {
+        let (a, b) = (random(6 * 4, 3), random(4 * 5, 4));
+        let mut c = vec![1.0; 30];
+        let (a, b) = (
+            MatrixRef::row_major(&a, 6, 4),
+            MatrixRef::row_major(&b, 4, 5),
+        );
+        matmul(a, b, &mut c, true, Parallelism::Serial);
+        let mut plain = vec![0.0; 30];
+        matmul(a, b, &mut plain, false, Parallelism::Serial);
+        for (c, plain) in c.iter().zip(plain) {
+            assert!((c - 1.0 - plain).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn an_empty_inner_dimension_gives_zeros() {
+        let mut c = vec![3.0; 4];
+        let (a, b) = (
+            MatrixRef::row_major(&[], 2, 0),
+            MatrixRef::row_major(&[], 0, 2),
+        );
+        matmul(a, b, &mut c, false, Parallelism::Serial);
+        assert_eq!(c, [0.0; 4]);
+    }
+}

@@ -1,0 +1,177 @@
+//! Log-probability and entropy of one row of logits, and their gradients.
+//!
+//! ```text
+//! zⱼ = logitⱼ / τ        log pⱼ = zⱼ − max(z) − ln Σₖ e^(zₖ − max(z))        H = −Σⱼ pⱼ log pⱼ
+//! ```
+
+use crate::simd::{LANES, exp, max, per_instruction_set};
+
+/// What the backward pass and the caller need of one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RowStatistics {
+    /// The largest scaled logit.
+    pub maximum: f32,
+    /// ln Σₖ e^(zₖ − maximum).
+    pub log_sum: f32,
+    /// The entropy in nats.
+    pub entropy: f32,
+}
+
+/// Elements added in single precision before their sum joins a double: long vocabularies lose
+/// nothing.
+const BLOCK: usize = 32 * LANES;
+
+per_instruction_set! {
+    /// Scales the row by `inverse_temperature` in place and returns its statistics.
+    pub fn statistics(logits: &mut [f32], inverse_temperature: f32) -> RowStatistics {
+        for z in logits.iter_mut() {
+            *z *= inverse_temperature;
+        }
+        let maximum = max(logits);
+        let (mut mass, mut weighted) = (0.0_f64, 0.0_f64);
+        for block in logits.chunks(BLOCK) {
+            let mut masses = [0.0_f32; LANES];
+            let mut weighteds = [0.0_f32; LANES];
+            let (chunks, tail) = block.as_chunks::<LANES>();
+            for chunk in chunks {
+                for lane in 0..LANES {
+                    let shifted = chunk[lane] - maximum;
+                    let e = exp(shifted);
+                    masses[lane] += e;
+                    // A logit of −∞ (a token ruled out) has e = 0 and takes no part.
+                    weighteds[lane] += if e > 0.0 { e * shifted } else { 0.0 };
+                }
+            }
+            for (lane, &z) in tail.iter().enumerate() {
+                let shifted = z - maximum;
+                let e = exp(shifted);
+                masses[lane] += e;
+                weighteds[lane] += if e > 0.0 { e * shifted } else { 0.0 };
+            }
+            for lane in 0..LANES {
+                mass += f64::from(masses[lane]);
+                weighted += f64::from(weighteds[lane]);
+            }
+        }
+        let log_sum = mass.ln();
+        RowStatistics {
+            maximum,
+            log_sum: log_sum as f32,
+            // H = ln S − Σ p (z − max)
+            entropy: (log_sum - weighted / mass) as f32,
+        }
+    }
+}
+
+impl RowStatistics {
+    /// The log-probability of a token with scaled logit `z`.
+    #[inline]
+    pub fn log_prob(&self, z: f32) -> f32 {
+        z - self.maximum - self.log_sum
+    }
+}
+
+per_instruction_set! {
+    /// Turns a row of scaled logits into the gradient with respect to the unscaled ones, given the
+    /// cotangents of the target's log-probability and of the entropy.
+    ///
+    /// ```text
+    /// d logitⱼ = (g·(1[j = target] − pⱼ) − h·pⱼ·(log pⱼ + H)) / τ
+    /// ```
+    pub fn backward(
+        scaled: &mut [f32],
+        row: RowStatistics,
+        target: usize,
+        log_prob_cotangent: f32,
+        entropy_cotangent: f32,
+        inverse_temperature: f32,
+    ) {
+        let shift = row.maximum + row.log_sum;
+        for z in scaled.iter_mut() {
+            let log_prob = *z - shift;
+            let p = exp(log_prob);
+            let entropy_part = entropy_cotangent * p * (log_prob + row.entropy);
+            let gradient = -log_prob_cotangent * p - if p > 0.0 { entropy_part } else { 0.0 };
+            *z = gradient * inverse_temperature;
+        }
+        if let Some(z) = scaled.get_mut(target) {
+            *z += log_prob_cotangent * inverse_temperature;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_logits_by_hand() {
+        // p = (3/4, 1/4): log p = −0.287682, −1.386294; H = 0.562335.
+        let mut logits = [3.0_f32.ln(), 0.0];
+        let row = statistics(&mut logits, 1.0);
+        assert!((row.log_prob(logits[0]) + 0.287_682).abs() < 1e-6);
+        assert!((row.log_prob(logits[1]) + 1.386_294).abs() < 1e-6);
+        assert!((row.entropy - 0.562_335).abs() < 1e-6);
+        // Temperature ½ squares the odds: 9 to 1.
+        let mut logits = [3.0_f32.ln(), 0.0];
+        let row = statistics(&mut logits, 2.0);
+        assert!((row.log_prob(logits[1]) - 0.1_f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_long_row_keeps_its_precision() {
+        let mut logits = vec![0.25_f32; 151_936];
+        let row = statistics(&mut logits, 1.0);
+        let exact = (151_936_f64).ln();
+        assert!((f64::from(row.entropy) - exact).abs() < 2e-6);
+        assert!((f64::from(row.log_prob(0.25)) + exact).abs() < 2e-6);
+    }
+
+    #[test]
+    fn extreme_logits_stay_finite() {
+        let mut logits = [1e30, -1e30, 0.0];
+        let row = statistics(&mut logits, 1.0);
+        assert_eq!(row.log_prob(logits[0]), 0.0);
+        assert_eq!(row.entropy, 0.0);
+        backward(&mut logits, row, 0, 1.0, 1.0, 1.0);
+        assert!(logits.iter().all(|x| x.is_finite()), "{logits:?}");
+    }
+
+    #[test]
+    fn gradients_agree_with_central_differences() {
+        let logits = [0.3_f32, -1.2, 0.8, 2.0, -0.4];
+        let (g, h, inverse_temperature, target) = (0.7, -0.3, 1.0 / 0.8, 2);
+        let value = |logits: &[f64]| -> f64 {
+            let z: Vec<f64> = logits
+                .iter()
+                .map(|x| x * f64::from(inverse_temperature))
+                .collect();
+            let log_sum = z.iter().map(|z| z.exp()).sum::<f64>().ln();
+            let entropy: f64 = z.iter().map(|z| -(z - log_sum).exp() * (z - log_sum)).sum();
+            g * (z[target] - log_sum) + h * entropy
+        };
+        let mut gradient = logits;
+        let row = statistics(&mut gradient, inverse_temperature);
+        backward(
+            &mut gradient,
+            row,
+            target,
+            g as f32,
+            h as f32,
+            inverse_temperature,
+        );
+        for j in 0..logits.len() {
+            let shifted = |delta: f64| {
+                let mut moved: Vec<f64> = logits.iter().map(|&x| f64::from(x)).collect();
+                moved[j] += delta;
+                value(&moved)
+            };
+            let numeric = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+            let analytic = f64::from(gradient[j]);
+            assert!(
+                (analytic - numeric).abs() < 1e-6,
+                "{j}: {analytic} and {numeric}"
+            );
+        }
+    }
+}
