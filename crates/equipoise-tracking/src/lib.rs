@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod catalogue;
 mod error;
 mod jsonl;
 mod record;
+pub mod report;
 mod tracker;
 
 pub use error::TrackingError;
