@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use equipoise_core::TokenId;
 use thiserror::Error;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::{AddedToken, Tokenizer as Backend};
+use tokenizers::{AddedToken, Encoding, Tokenizer as Backend};
 
 /// The end-of-sequence tokens [`Tokenizer::load`] looks for, in this order.
 const KNOWN_EOS: [&str; 8] = [
@@ -30,6 +31,9 @@ const KNOWN_EOS: [&str; 8] = [
 pub struct Tokenizer {
     backend: Backend,
     eos: TokenId,
+    vocab_size: usize,
+    /// The characters that are tokens by themselves.
+    characters: HashSet<char>,
 }
 
 impl Tokenizer {
@@ -117,7 +121,20 @@ impl Tokenizer {
         let candidates = eos.map_or_else(|| KNOWN_EOS.to_vec(), |text| vec![text]);
         let found = candidates.iter().find_map(|text| backend.token_to_id(text));
         match found {
-            Some(eos) => Ok(Self { backend, eos }),
+            Some(eos) => {
+                let vocabulary = backend.get_vocab(true);
+                let single = vocabulary.keys().filter_map(|token| {
+                    let mut characters = token.chars();
+                    let first = characters.next();
+                    first.filter(|_| characters.next().is_none())
+                });
+                Ok(Self {
+                    eos,
+                    vocab_size: vocabulary.values().max().map_or(0, |&id| id as usize + 1),
+                    characters: single.collect(),
+                    backend,
+                })
+            }
             None => Err(TokenizerError::NoEos {
                 path: path.map(Path::to_owned).unwrap_or_default(),
                 tried: candidates.into_iter().map(String::from).collect(),
@@ -169,46 +186,35 @@ impl Tokenizer {
             .backend
             .encode(text, false)
             .map_err(TokenizerError::backend)?;
-        let (ids, offsets) = (encoding.get_ids(), encoding.get_offsets());
         let unknown = self.unknown_token();
-        let mut covered = 0;
-        let mut complete = true;
+        self.check_characters(text, &encoding, unknown)?;
+        // A word may be unknown although each of its characters is a token.
+        let (ids, offsets) = (encoding.get_ids(), encoding.get_offsets());
         for (&id, &(start, end)) in ids.iter().zip(offsets) {
-            let stands_in =
-                Some(id) == unknown && text.get(start..end) != self.token(id).as_deref();
-            complete &= start <= covered && !stands_in;
-            covered = covered.max(end);
-        }
-        if !complete || covered < text.len() {
-            self.check_characters(text, ids, offsets)?;
+            let written = text.get(start..end);
+            if Some(id) == unknown && written.is_some() && written != self.token(id).as_deref() {
+                return Err(unknown_character(text, start));
+            }
         }
         Ok(ids.to_vec())
     }
 
-    /// Finds the character behind an encoding that has gaps.
+    /// Checks that every character of `text` has a token when it stands alone, except inside added
+    /// tokens such as `<think>`.
     ///
-    /// A model may drop a character, and then the offsets of the tokens after it are off as well;
-    /// and byte-level tokenizers leave white space that has tokens out of the offsets. So what counts
-    /// is whether a character has a token when it stands alone. Characters of added tokens such as
-    /// `<think>` need none.
+    /// The encoding cannot tell: models drop characters without a trace, the offsets of the tokens
+    /// after them are then off as well, and byte-level tokenizers leave white space out of the
+    /// offsets although it has tokens.
     fn check_characters(
         &self,
         text: &str,
-        ids: &[TokenId],
-        offsets: &[(usize, usize)],
+        encoding: &Encoding,
+        unknown: Option<TokenId>,
     ) -> Result<(), TokenizerError> {
-        let unknown = self.unknown_token();
-        let added = self.backend.get_added_tokens_decoder();
-        let spans: Vec<(usize, usize)> = ids
-            .iter()
-            .zip(offsets)
-            .filter(|(id, _)| added.contains_key(id) && Some(**id) != unknown)
-            .map(|(_, &span)| span)
-            .collect();
-        let mut known = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut added = None;
         for (start, character) in text.char_indices() {
-            let in_added = spans.iter().any(|&(from, to)| (from..to).contains(&start));
-            if in_added || !known.insert(character) {
+            if self.characters.contains(&character) || seen.contains(&character) {
                 continue;
             }
             let alone = self.backend.encode(character.to_string(), false);
@@ -216,14 +222,26 @@ impl Tokenizer {
                 let ids = encoding.get_ids();
                 !ids.is_empty() && ids.iter().all(|&id| Some(id) != unknown)
             });
-            if !has_token {
-                return Err(TokenizerError::UnknownCharacter {
-                    character,
-                    position: text[..start].chars().count(),
-                });
+            if has_token {
+                seen.insert(character);
+                continue;
+            }
+            let added = added.get_or_insert_with(|| self.added_spans(encoding));
+            if !added.iter().any(|span| span.contains(&start)) {
+                return Err(unknown_character(text, start));
             }
         }
         Ok(())
+    }
+
+    /// The bytes of the text that are added tokens.
+    fn added_spans(&self, encoding: &Encoding) -> Vec<Range<usize>> {
+        let added = self.backend.get_added_tokens_decoder();
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        tokens
+            .filter(|(id, _)| added.contains_key(*id))
+            .map(|(_, &(start, end))| start..end)
+            .collect()
     }
 
     /// The id of the model's unknown-token, if it has one.
@@ -268,8 +286,7 @@ impl Tokenizer {
 
     /// The number of token ids: one more than the largest.
     pub fn vocab_size(&self) -> usize {
-        let vocabulary = self.backend.get_vocab(true);
-        vocabulary.values().max().map_or(0, |&id| id as usize + 1)
+        self.vocab_size
     }
 
     /// The end-of-sequence token.
@@ -285,6 +302,15 @@ impl Tokenizer {
     /// The id of the token that the vocabulary spells `text`; `None` if there is no such token.
     pub fn id(&self, text: &str) -> Option<TokenId> {
         self.backend.token_to_id(text)
+    }
+}
+
+/// The error for the character that starts at byte `start` of `text`.
+fn unknown_character(text: &str, start: usize) -> TokenizerError {
+    let (before, rest) = text.split_at(start);
+    TokenizerError::UnknownCharacter {
+        character: rest.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER),
+        position: before.chars().count(),
     }
 }
 

@@ -269,6 +269,3 @@ impl ProblemSource for JsonlProblems {
         Some(self.train.len() as u64)
     }
 }
-
-#[cfg(test)]
-mod tests;

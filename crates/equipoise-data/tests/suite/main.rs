@@ -1,0 +1,8 @@
+//! The crate's tests, in one program so that the tokenizer library is linked once.
+
+mod arithmetic;
+mod countdown;
+mod evaluator;
+mod jsonl;
+mod procedural;
+mod tokenizer;
