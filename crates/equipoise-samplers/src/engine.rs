@@ -1,0 +1,284 @@
+//! Generation inside the trainer's process, on the trainer's own weights.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candle_core::Var;
+use equipoise_core::{Completion, Domain, Finish, Prompt, Stream, TokenId};
+use equipoise_kernels::ops::with_elements;
+use equipoise_models::decoder::decoding::{KeyValues, Sequence, View, Workspace};
+use equipoise_models::{Decoder, ModelError, Parameters, Policy};
+use rayon::prelude::*;
+
+use crate::{SampleSpec, Sampler, SamplerError, select};
+
+/// Rows one thread decodes together: enough to use the vector units, few enough that their caches
+/// stay near the processor.
+const ROWS_PER_THREAD: usize = 128;
+
+/// A sampler that reads the trainer's weights where they are.
+///
+/// Each thread of the rayon pool runs its own batch: it prefills a prompt once for all its samples,
+/// decodes one token a step for every row it holds, retires finished rows and takes the next prompt
+/// when there is room. Rows never influence each other's numbers, so neither the number of threads
+/// nor the batch changes a bit of any sample.
+#[derive(Debug)]
+pub struct Engine {
+    decoder: Decoder,
+    version: u64,
+    rows_per_thread: usize,
+}
+
+impl Engine {
+    /// An engine over a model; the weights are shared, not copied.
+    pub fn new(decoder: Decoder) -> Self {
+        Self {
+            decoder,
+            version: 0,
+            rows_per_thread: ROWS_PER_THREAD,
+        }
+    }
+
+    /// The same with another limit on the rows a thread decodes together (at least 1; a prompt's
+    /// samples always go together). It changes speed and memory, never a result.
+    #[must_use]
+    pub fn with_rows_per_thread(self, rows: usize) -> Self {
+        Self {
+            rows_per_thread: rows.max(1),
+            ..self
+        }
+    }
+
+    fn check(&self, prompts: &[Prompt], spec: &SampleSpec) -> Result<(), SamplerError> {
+        spec.validate()?;
+        let limit = self.decoder.config().max_position_embeddings;
+        for prompt in prompts {
+            let (length, new) = (prompt.tokens.len(), spec.max_new_tokens);
+            let fail = |reason| {
+                Err(SamplerError::Prompt {
+                    id: prompt.id,
+                    reason,
+                })
+            };
+            if length == 0 {
+                return fail("it has no tokens".to_owned());
+            }
+            // The last new token is never fed back.
+            if length + new - 1 > limit {
+                return fail(format!(
+                    "its {length} tokens and max_new_tokens = {new} do not fit into the model's \
+                     max_position_embeddings = {limit}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sampler for Engine {
+    fn sample(
+        &mut self,
+        prompts: &[Prompt],
+        spec: &SampleSpec,
+    ) -> Result<Vec<Vec<Completion>>, SamplerError> {
+        self.check(prompts, spec)?;
+        let threads = rayon::current_num_threads().clamp(1, prompts.len().max(1));
+        // No thread may take so much that another has nothing to do.
+        let share = (prompts.len() * spec.samples_per_prompt).div_ceil(threads);
+        let rows = self.rows_per_thread.min(share.max(1));
+        let next = AtomicUsize::new(0);
+        let version = self.version;
+        let parts = self.decoder.with_view(|view| {
+            let worker = |_| Worker::new(view, prompts, spec, version, &next).run(rows);
+            (0..threads)
+                .into_par_iter()
+                .with_max_len(1)
+                .map(worker)
+                .collect::<Vec<_>>()
+        })?;
+        let empty = vec![None; spec.samples_per_prompt];
+        let mut completions: Vec<Vec<Option<Completion>>> = vec![empty; prompts.len()];
+        for part in parts {
+            for (prompt, sample, completion) in part? {
+                completions[prompt][sample] = Some(completion);
+            }
+        }
+        // Every prompt was taken by one worker, which leaves no row unfinished.
+        Ok(completions
+            .into_iter()
+            .map(|row| row.into_iter().flatten().collect())
+            .collect())
+    }
+
+    fn sync(&mut self, weights: &Parameters, version: u64) -> Result<(), SamplerError> {
+        let own = self.decoder.parameters();
+        if own.len() != weights.len() {
+            let (found, expected) = (weights.len(), own.len());
+            return Err(SamplerError::Weights(format!(
+                "{found} tensors instead of {expected}"
+            )));
+        }
+        for ((name, own), (other_name, other)) in own.iter().zip(weights.iter()) {
+            if name != other_name || own.shape() != other.shape() {
+                let reason = format!("{other_name} stands where {name} is expected");
+                return Err(SamplerError::Weights(reason));
+            }
+            // The same memory needs no copy.
+            let place = |var: &Var| with_elements(var.as_tensor(), |values| values.as_ptr().addr());
+            let here = place(own).map_err(ModelError::from)?;
+            if here != place(other).map_err(ModelError::from)? {
+                own.set(&other.as_detached_tensor())
+                    .map_err(ModelError::from)?;
+            }
+        }
+        self.version = version;
+        Ok(())
+    }
+}
+
+/// A completion being written.
+struct Row {
+    prompt: usize,
+    sample: usize,
+    stream: Stream,
+    completion: Completion,
+}
+
+/// One thread's share of the work.
+struct Worker<'a> {
+    view: &'a View<'a>,
+    prompts: &'a [Prompt],
+    spec: &'a SampleSpec,
+    version: u64,
+    next: &'a AtomicUsize,
+    workspace: Workspace,
+    rows: Vec<Row>,
+    /// The caches of `rows`, side by side with them.
+    sequences: Vec<Sequence>,
+    spare: Vec<KeyValues>,
+    finished: Vec<(usize, usize, Completion)>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(
+        view: &'a View<'a>,
+        prompts: &'a [Prompt],
+        spec: &'a SampleSpec,
+        version: u64,
+        next: &'a AtomicUsize,
+    ) -> Self {
+        Self {
+            view,
+            prompts,
+            spec,
+            version,
+            next,
+            workspace: Workspace::default(),
+            rows: Vec::new(),
+            sequences: Vec::new(),
+            spare: Vec::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    fn run(mut self, limit: usize) -> Result<Vec<(usize, usize, Completion)>, SamplerError> {
+        let mut logits = Vec::new();
+        loop {
+            while self.rows.is_empty() || self.rows.len() + self.spec.samples_per_prompt <= limit {
+                let prompt = self.next.fetch_add(1, Ordering::Relaxed);
+                if prompt >= self.prompts.len() {
+                    break;
+                }
+                self.admit(prompt)?;
+            }
+            if self.rows.is_empty() {
+                return Ok(self.finished);
+            }
+            let tokens: Vec<TokenId> = self
+                .rows
+                .iter()
+                .filter_map(|row| row.completion.tokens.last().copied())
+                .collect();
+            let vocabulary = self.view.vocabulary();
+            logits.resize(tokens.len() * vocabulary, 0.0);
+            self.view.step(
+                &tokens,
+                &mut self.sequences,
+                &mut self.workspace,
+                &mut logits,
+            )?;
+            for (row, logits) in self
+                .rows
+                .iter_mut()
+                .zip(logits.chunks_exact_mut(vocabulary))
+            {
+                extend(row, logits, self.spec);
+            }
+            self.retire();
+        }
+    }
+
+    /// Prefills a prompt and draws the first token of each of its samples.
+    fn admit(&mut self, prompt: usize) -> Result<(), SamplerError> {
+        let Prompt { id, tokens } = &self.prompts[prompt];
+        let mut logits = vec![0.0; self.view.vocabulary()];
+        let cache = self.view.cache(tokens.len());
+        let prefix = self
+            .view
+            .prefill(tokens, cache, &mut self.workspace, &mut logits)?;
+        let prefix = Arc::new(prefix);
+        for sample in 0..self.spec.samples_per_prompt {
+            let coordinates = [self.spec.step, *id, sample as u64];
+            let mut row = Row {
+                prompt,
+                sample,
+                stream: Stream::new(self.spec.seed, Domain::Sample, coordinates),
+                completion: Completion {
+                    tokens: Vec::new(),
+                    logprobs: Vec::new(),
+                    finish: Finish::Length,
+                    weight_version: self.version,
+                },
+            };
+            extend(&mut row, &mut logits.clone(), self.spec);
+            let mut own = self
+                .spare
+                .pop()
+                .unwrap_or_else(|| self.view.cache(self.spec.max_new_tokens.max(2) - 1));
+            own.clear();
+            self.rows.push(row);
+            self.sequences.push(Sequence {
+                prefix: Some(prefix.clone()),
+                own,
+            });
+        }
+        self.retire();
+        Ok(())
+    }
+
+    /// Takes finished rows out of the batch and keeps their caches for the next ones.
+    fn retire(&mut self) {
+        for at in (0..self.rows.len()).rev() {
+            let completion = &self.rows[at].completion;
+            let stopped = completion.finish == Finish::Stop;
+            if stopped || completion.tokens.len() >= self.spec.max_new_tokens {
+                let row = self.rows.swap_remove(at);
+                self.spare.push(self.sequences.swap_remove(at).own);
+                self.finished.push((row.prompt, row.sample, row.completion));
+            }
+        }
+    }
+}
+
+/// Draws the row's next token.
+fn extend(row: &mut Row, logits: &mut [f32], spec: &SampleSpec) {
+    let drawn = select(logits, spec, &mut row.stream);
+    row.completion.tokens.push(drawn.token);
+    row.completion.logprobs.push(drawn.logprob);
+    if spec.stop.contains(&drawn.token) {
+        row.completion.finish = Finish::Stop;
+    }
+}
+
+#[cfg(test)]
+mod tests;
