@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+mod catalogue;
+mod entropy;
+mod error;
+mod kl;
+pub mod policy;
+mod supervised;
+mod token_loss;
+
+pub use catalogue::{CATALOGUE, Entry, Options, by_name};
+pub use entropy::EntropyBonus;
+pub use error::Error;
+pub use kl::KlEstimator;
+pub use policy::{PolicyObjective, TokenTerms};
+pub use supervised::negative_log_likelihood;
+pub use token_loss::{Clip, Term, TokenLoss};
