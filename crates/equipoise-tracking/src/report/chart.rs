@@ -1,21 +1,25 @@
 //! Line charts as SVG: faint grid, labels at the ends of the lines, raw values behind smoothed ones.
 
+mod draw;
+
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::scale::{Range, Scale, whole_ticks};
-use super::smooth::{Point, bandwidth, smooth, stretches, thin};
-use super::text::{Unit, decimal, escape};
+use super::scale::{Range, Scale};
+use super::smooth::{Point, stretches, thin};
+use super::text::{Unit, escape, visible};
 
 /// The look of the charts, shared by the report and the standalone picture.
 pub(super) const CHART_CSS: &str = include_str!("chart.css");
 
-/// Series with at most this many points are drawn as points joined by lines, not smoothed.
-const FEW: usize = 40;
-
 /// How many buckets a longer series is thinned to.
 const BUCKETS: usize = 160;
+
+/// The least margins beside the plot, wide enough for most labels, so that the plots of a column
+/// begin and end together.
+const LEFT: f64 = 40.0;
+const RIGHT: f64 = 54.0;
 
 /// One line of a chart.
 #[derive(Clone, Debug)]
@@ -50,6 +54,10 @@ pub(super) struct Chart {
     pub(super) unit: Unit,
     /// Where the vertical axis starts and ends.
     pub(super) range: Range,
+    /// The shortest span of the vertical axis: below it, differences are rounding errors.
+    pub(super) least: f64,
+    /// Whether the values are drawn as they are, because they carry no noise.
+    pub(super) is_exact: bool,
     /// Whether the vertical axis may become logarithmic if the data ask for it.
     pub(super) may_be_logarithmic: bool,
     /// The lines.
@@ -110,21 +118,21 @@ impl Chart {
             .may_be_logarithmic
             .then(|| Scale::logarithmic(&values))
             .flatten()
-            .unwrap_or_else(|| {
-                let least = if self.unit == Unit::Share {
-                    0.01
-                } else {
-                    1e-12
-                };
-                Scale::new(&values, self.range, least)
-            });
+            .unwrap_or_else(|| Scale::new(&values, self.range, self.least));
         let widest = |labels: &mut dyn Iterator<Item = String>| {
             labels.map(|label| label.chars().count()).max().unwrap_or(0) as f64
         };
-        let mut ticks = self.unit.ticks(&scale.ticks).into_iter();
-        let left = 8.0 + 6.2 * widest(&mut ticks);
-        let mut labels = self.lines.iter().filter_map(|line| self.end_label(line));
-        let right = size.width - (12.0 + 6.4 * widest(&mut labels)).min(size.width / 3.0);
+        let mut ticks = self
+            .unit
+            .ticks(&scale.ticks, scale.is_logarithmic())
+            .into_iter();
+        let left = (8.0 + 6.2 * widest(&mut ticks)).max(LEFT);
+        let mut labels = self
+            .lines
+            .iter()
+            .filter_map(|line| self.end_label(line, &scale));
+        let margin = (12.0 + 6.4 * widest(&mut labels)).clamp(RIGHT, size.width / 3.0);
+        let right = size.width - margin;
         let named = self.segments.iter().any(|segment| !segment.name.is_empty());
         let total: f64 = self.segments.iter().map(|segment| segment.share).sum();
         let mut from = left;
@@ -149,10 +157,11 @@ impl Chart {
     }
 
     /// The text at the end of a line: its last value, after its name if there are several.
-    fn end_label(&self, line: &Line) -> Option<String> {
+    fn end_label(&self, line: &Line, scale: &Scale) -> Option<String> {
         let mut points = line.runs.iter().flatten().rev();
         let (_, last) = points.find(|(_, value)| value.is_finite())?;
-        let value = self.unit.format(*last);
+        let nothing = scale.is_nothing(*last);
+        let value = self.unit.format(if nothing { 0.0 } else { *last });
         if self.lines.len() == 1 {
             return Some(value);
         }
@@ -199,169 +208,17 @@ impl Chart {
         )
     }
 
-    /// The drawing without its outer element.
-    pub(super) fn body(&self, size: Size) -> String {
-        let frame = self.frame(size);
-        let mut svg = String::new();
-        self.draw_axes(&frame, &mut svg);
-        for line in &self.lines {
-            self.draw_line(&frame, line, &mut svg);
-        }
-        self.draw_labels(&frame, &mut svg);
-        svg
-    }
-
-    fn draw_axes(&self, frame: &Frame, svg: &mut String) {
-        let labels = self.unit.ticks(&frame.scale.ticks);
-        for (tick, label) in frame.scale.ticks.iter().zip(labels) {
-            let y = frame.y(*tick);
-            let base = *tick == 0.0 && !frame.scale.is_logarithmic();
-            let _ = write!(
-                svg,
-                "<path class=\"{}\" d=\"M{:.1} {y:.1}H{:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                if base { "base" } else { "grid" },
-                frame.left,
-                frame.right,
-                frame.left - 6.0,
-                y + 3.6,
-            );
-        }
-        let mut free = 0.0;
-        for (index, segment) in self.segments.iter().enumerate() {
-            let (from, to) = frame.spans[index];
-            if index > 0 {
-                let _ = write!(
-                    svg,
-                    "<path class=\"border\" d=\"M{from:.1} {:.1}V{:.1}\"/>",
-                    frame.top - 18.0,
-                    frame.bottom
-                );
-            }
-            if !segment.name.is_empty() {
-                let _ = write!(
-                    svg,
-                    "<text class=\"stage\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                    from + if index > 0 { 7.0 } else { 1.0 },
-                    frame.top - 10.0,
-                    escape(&segment.name)
-                );
-            }
-            let count = ((to - from) / 75.0).max(1.0) as u32;
-            for step in whole_ticks(segment.steps.0, segment.steps.1, count) {
-                let x = frame.x(self, index, step);
-                let label = decimal(step, 0);
-                let half = 3.2 * label.len() as f64 + 4.0;
-                if x - half < free {
-                    continue;
-                }
-                free = x + half;
-                let _ = write!(
-                    svg,
-                    "<path class=\"base\" d=\"M{x:.1} {:.1}v4\"/><text class=\"tick\" \
-                     x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
-                    frame.bottom,
-                    frame.bottom + 16.0
-                );
-            }
-        }
-    }
-
-    fn draw_line(&self, frame: &Frame, line: &Line, svg: &mut String) {
-        let count: usize = line.runs.iter().map(Vec::len).sum();
-        for (segment, run) in line.runs.iter().enumerate() {
-            for stretch in stretches(run) {
-                let path = |points: &[Point]| {
-                    let mut path = String::new();
-                    for (index, (step, value)) in points.iter().enumerate() {
-                        let command = if index == 0 { 'M' } else { 'L' };
-                        let (x, y) = (frame.x(self, segment, *step), frame.y(*value));
-                        let _ = write!(path, "{command}{x:.1} {y:.1}");
-                    }
-                    path
-                };
-                if count <= FEW || stretch.len() < 3 {
-                    let _ = write!(
-                        svg,
-                        "<path class=\"line c{}\" d=\"{}\"/>",
-                        line.colour,
-                        path(stretch)
-                    );
-                    for (step, value) in stretch {
-                        let (x, y) = (frame.x(self, segment, *step), frame.y(*value));
-                        let _ = write!(
-                            svg,
-                            "<circle class=\"dot c{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>",
-                            line.colour
-                        );
-                    }
-                } else {
-                    let smoothed = smooth(stretch, bandwidth(run.len()));
-                    let _ = write!(
-                        svg,
-                        "<path class=\"raw c{0}\" d=\"{1}\"/><path class=\"line c{0}\" d=\"{2}\"/>",
-                        line.colour,
-                        path(&thin(stretch, BUCKETS)),
-                        path(&thin(&smoothed, BUCKETS))
-                    );
-                }
-            }
-        }
-    }
-
-    fn draw_labels(&self, frame: &Frame, svg: &mut String) {
-        let mut labels: Vec<(f64, usize, String)> = Vec::new();
-        for line in &self.lines {
-            let Some(label) = self.end_label(line) else {
-                continue;
-            };
-            let run = line
-                .runs
-                .iter()
-                .rev()
-                .find(|run| !stretches(run).is_empty());
-            let stretch = run.and_then(|run| stretches(run).pop()).unwrap_or_default();
-            let end = if stretch.len() <= FEW {
-                stretch.last().copied()
-            } else {
-                let tail = stretch
-                    .len()
-                    .saturating_sub(4 * FEW.max(stretch.len() / 40));
-                smooth(&stretch[tail..], bandwidth(stretch.len())).pop()
-            };
-            if let Some((_, value)) = end {
-                labels.push((frame.y(value), line.colour, label));
-            }
-        }
-        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Labels keep a distance: pushed down one after the other, then back up from the bottom.
-        const DISTANCE: f64 = 12.5;
-        for index in 1..labels.len() {
-            labels[index].0 = labels[index].0.max(labels[index - 1].0 + DISTANCE);
-        }
-        let mut limit = frame.bottom;
-        for label in labels.iter_mut().rev() {
-            label.0 = label.0.min(limit);
-            limit = label.0 - DISTANCE;
-        }
-        for (y, colour, label) in labels {
-            let _ = write!(
-                svg,
-                "<text class=\"label c{colour}\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                frame.right + 7.0,
-                y + 3.8,
-                escape(&label)
-            );
-        }
-    }
-
     /// The points for the page's script, as JSON: the names of the segments, and per line its name
     /// and colour, and for each point the segment, the position, the step and the printed value.
     pub(super) fn data(&self, size: Size) -> String {
         let frame = self.frame(size);
         let segments = self.segments.iter().map(|segment| {
             let name = segment.name.split(" · ").next().unwrap_or_default();
-            if self.segments.len() > 1 { name } else { "" }
+            if self.segments.len() > 1 {
+                visible(name)
+            } else {
+                String::new()
+            }
         });
         let lines = self.lines.iter().map(|line| {
             let mut points = Vec::new();
@@ -375,7 +232,7 @@ impl Chart {
                     json!([segment, x, y, step as u64, self.unit.format(value)])
                 }));
             }
-            json!({"name": line.name, "colour": line.colour, "points": points})
+            json!({"name": visible(&line.name), "colour": line.colour, "points": points})
         });
         let (segments, lines): (Vec<_>, Vec<_>) = (segments.collect(), lines.collect());
         json!({"segments": segments, "lines": lines}).to_string()
@@ -386,3 +243,6 @@ impl Chart {
         self.may_be_logarithmic && Scale::logarithmic(&self.values()).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The few numbers at the top of the report.
 
 use super::run::{Run, Stage};
-use super::text::{Unit, decimal, duration, number};
+use super::text::{Unit, decimal, duration, escape, number};
 
 /// The numbers a reader looks for first; what was not recorded is `None`.
 #[derive(Debug, Default, PartialEq)]
@@ -79,21 +79,25 @@ impl Headline {
                 "percentage points".into(),
             ));
         }
-        let steps = run
-            .stages
-            .iter()
-            .map(|stage| format!("{} {}", decimal(stage.updates(), 0), stage.short_title()));
+        let steps = run.stages.iter().map(|stage| {
+            let name = escape(&stage.short_title());
+            format!("{} {name}", decimal(stage.updates(), 0))
+        });
         let steps: Vec<String> = steps.collect();
         items.push(("", steps.join(" + "), "steps".into()));
         if let Some(seconds) = self.seconds {
             items.push(("", duration(seconds), "in all steps together".into()));
         }
-        let speeds = [(self.sampled, "sampled"), (self.trained, "trained")];
-        for (speed, name) in speeds {
-            if let Some(speed) = speed {
-                items.push(("", number(speed), format!("tokens {name} per second")));
-            }
-        }
+        let speed = match (self.sampled, self.trained) {
+            (Some(sampled), Some(trained)) => Some((
+                format!("{} / {}", number(sampled.round()), number(trained.round())),
+                "tokens per second, sampling / training",
+            )),
+            (Some(sampled), None) => Some((number(sampled), "tokens sampled per second")),
+            (None, Some(trained)) => Some((number(trained), "tokens trained per second")),
+            (None, None) => None,
+        };
+        items.extend(speed.map(|(value, name)| ("", value, name.to_owned())));
         let items = items.into_iter().map(|(class, value, name)| {
             format!("<div class=\"{class}\"><dt>{name}</dt><dd>{value}</dd></div>")
         });

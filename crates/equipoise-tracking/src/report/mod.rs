@@ -158,9 +158,9 @@ fn html(run: &Run) -> String {
         page,
         "</main><footer><p>Each faint line is a series as recorded. The strong line is its average \
          under a centred Gaussian kernel with a standard deviation of 2% of the recorded steps (at \
-         least one); series of up to 40 values are drawn as points and not averaged. The label at \
-         the end of a line is its last recorded value. Written by Equipoise {}.</p></footer>\
-         <script>{SCRIPT_JS}</script></body></html>",
+         least one; on a logarithmic scale the average is geometric); series of up to 40 values are \
+         drawn as points and not averaged. The label at the end of a line is its last recorded \
+         value. Written by Equipoise {}.</p></footer><script>{SCRIPT_JS}</script></body></html>",
         env!("CARGO_PKG_VERSION")
     );
     page

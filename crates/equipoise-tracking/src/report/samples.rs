@@ -8,7 +8,7 @@ use super::text::{decimal, escape, number};
 use crate::CompletionRecord;
 
 /// How many problems a table shows.
-const PROBLEMS: usize = 4;
+const PROBLEMS: usize = 3;
 /// How many samples of each problem.
 const SAMPLES: usize = 3;
 /// How many characters of a text.

@@ -42,6 +42,11 @@ impl Scale {
                 (_, true) => (low, high) = (high - least, 0.0),
                 _ => {
                     let middle = f64::midpoint(low, high);
+                    let middle = if middle.abs() < 0.01 * least {
+                        0.0
+                    } else {
+                        middle
+                    };
                     (low, high) = (middle - least / 2.0, middle + least / 2.0);
                 }
             }
@@ -56,12 +61,12 @@ impl Scale {
     }
 
     /// A logarithmic axis, if the values are positive and span so much that a linear one would hide
-    /// most of them: the largest more than 50 times the 5 % quantile.
+    /// most of them: the largest more than 20 times the 5 % quantile.
     pub(super) fn logarithmic(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let (&smallest, &largest) = (sorted.first()?, sorted.last()?);
-        if smallest <= 0.0 || largest < 50.0 * sorted[sorted.len() / 20] {
+        if smallest <= 0.0 || largest < 20.0 * sorted[sorted.len() / 20] {
             return None;
         }
         let (first, last) = (smallest.log10().floor(), largest.log10().ceil());
@@ -81,6 +86,11 @@ impl Scale {
     /// Whether the axis is logarithmic.
     pub(super) fn is_logarithmic(&self) -> bool {
         self.logarithmic
+    }
+
+    /// Whether a value cannot be told from 0 on this axis.
+    pub(super) fn is_nothing(&self, value: f64) -> bool {
+        !self.logarithmic && value.abs() < 1e-4 * (self.high - self.low)
     }
 
     /// Where a value is on the axis: 0 at its low end, 1 at its high end.
@@ -116,12 +126,7 @@ pub(super) fn whole_ticks(low: f64, high: f64, count: u32) -> Vec<f64> {
     }
     let rough = ((high - low) / f64::from(count.max(1))).max(1.0);
     let power = 10_f64.powf(rough.log10().floor());
-    let factors = if power < 5.0 {
-        [1.0, 2.0, 5.0, 10.0]
-    } else {
-        [1.0, 2.5, 5.0, 10.0]
-    };
-    let steps = factors.map(|factor| factor * power);
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
     let step = steps.into_iter().find(|step| *step >= rough * 0.999);
     let step = step.unwrap_or(10.0 * power);
     let (first, last) = ((low / step).ceil(), (high / step).floor());
@@ -145,6 +150,7 @@ mod tests {
         assert_eq!(scale.ticks, [-20.0, 0.0, 20.0, 40.0, 60.0]);
         let scale = Scale::new(&[0.5], Range::Whole, 0.0);
         assert_eq!((scale.position(0.0), scale.position(1.0)), (0.0, 1.0));
+        assert!(scale.is_nothing(-1e-9) && !scale.is_nothing(0.001));
     }
 
     #[test]
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn only_wide_positive_data_get_a_logarithmic_axis() {
         assert_eq!(Scale::logarithmic(&[0.0, 1e6]), None);
-        assert_eq!(Scale::logarithmic(&[1.0, 2.0, 30.0]), None);
+        assert_eq!(Scale::logarithmic(&[1.0, 2.0, 15.0]), None);
         assert_eq!(Scale::logarithmic(&[]), None);
         let scale = Scale::logarithmic(&[0.2, 1.0, 300.0]).unwrap();
         let expected = [0.1, 1.0, 10.0, 100.0, 1000.0];
@@ -180,5 +186,6 @@ mod tests {
         assert_eq!(whole_ticks(0.0, 3.0, 4), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(whole_ticks(7.0, 7.0, 4), [7.0]);
         assert_eq!(whole_ticks(1.0, 400.0, 4), [100.0, 200.0, 300.0, 400.0]);
+        assert_eq!(whole_ticks(1.0, 300.0, 2), [200.0]);
     }
 }

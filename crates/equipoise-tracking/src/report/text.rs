@@ -1,32 +1,42 @@
 //! Text for HTML and SVG: escaping and numbers.
 
-/// `text` with everything escaped that could end an element or attribute, and with the control and
-/// direction characters made visible that would otherwise change how the text around them reads.
+/// `text` with everything escaped that could end an element or attribute, and made [`visible`].
 pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
+    let visible = visible(text);
+    let mut escaped = String::with_capacity(visible.len() + visible.len() / 8);
+    for character in visible.chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(character),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// `text` with signs in place of the control and direction characters that would otherwise change
+/// how the text around them reads. Line breaks and tabs stay.
+pub(super) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => visible.push(character),
             // Unicode has pictures of the C0 control characters at U+2400.
             '\0'..='\u{1f}' => {
-                escaped.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}'));
+                visible.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}'));
             }
             '\u{7f}'..='\u{9f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => {
-                escaped.push_str(&format!("\u{27e8}U+{:04X}\u{27e9}", character as u32))
-            }
-            _ => escaped.push(character),
+            | '\u{feff}' => visible.push_str(&format!("⟨U+{:04X}⟩", character as u32)),
+            _ => visible.push(character),
         }
     }
-    escaped
+    visible
 }
 
 /// `text` for an attribute in single quotes, which keeps JSON readable and short.
@@ -64,8 +74,11 @@ impl Unit {
         }
     }
 
-    /// The labels of axis ticks, all with the same number of decimals.
-    pub(super) fn ticks(self, ticks: &[f64]) -> Vec<String> {
+    /// The labels of axis ticks, all with the same number of decimals unless they are powers.
+    pub(super) fn ticks(self, ticks: &[f64], are_powers: bool) -> Vec<String> {
+        if are_powers {
+            return ticks.iter().map(|tick| power(*tick)).collect();
+        }
         let scale = if self == Self::Share { 100.0 } else { 1.0 };
         let suffix = if self == Self::Share { "%" } else { "" };
         let scaled = ticks.iter().map(|tick| tick * scale);
@@ -96,20 +109,17 @@ pub(super) fn number(value: f64) -> String {
         "not a number".to_owned()
     } else if size.is_infinite() {
         if value > 0.0 { "∞" } else { "−∞" }.to_owned()
-    } else if size == 0.0 {
-        "0".to_owned()
+    } else if size < 1e6 && size.fract() == 0.0 {
+        decimal(value, 0)
     } else if !(1e-3..1e6).contains(&size) {
         scientific(value, 2)
-    } else if size >= 99.95 {
-        decimal(value, 0)
-    } else if size >= 9.995 {
-        decimal(value, 1)
-    } else if size >= 0.9995 {
-        decimal(value, 2)
-    } else if size >= 0.09995 {
-        decimal(value, 3)
     } else {
-        decimal(value, 4)
+        // Rounded first, so that 99.96 counts as 100 and loses its decimals.
+        let rounded = size * 1.0005;
+        decimal(
+            value,
+            (2.0 - rounded.log10().floor()).clamp(0.0, 5.0) as usize,
+        )
     }
 }
 
@@ -152,6 +162,16 @@ fn scientific(value: f64, decimals: usize) -> String {
     format!("{}×10{exponent}", mantissa.replace('-', "−"))
 }
 
+/// A power of ten, without decimals it does not need.
+fn power(value: f64) -> String {
+    if (1e-3..1e5).contains(&(value * 1.000_001)) {
+        let decimals = (-value.log10().round()).max(0.0) as usize;
+        return decimal(value, decimals);
+    }
+    let text = scientific(value, 0);
+    text.strip_prefix("1×").unwrap_or(&text).to_owned()
+}
+
 /// A length of time in words: `8 min 12 s`.
 pub(super) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
@@ -188,7 +208,9 @@ mod tests {
     fn numbers_are_short_and_exact_enough() {
         let cases = [
             (0.0, "0"),
+            (-63.0, "−63"),
             (0.12345, "0.123"),
+            (0.001_041, "0.00104"),
             (-0.05, "−0.0500"),
             (99.96, "100"),
             (9.996, "10.0"),
@@ -211,18 +233,25 @@ mod tests {
     #[test]
     fn ticks_share_their_decimals() {
         assert_eq!(
-            Unit::Plain.ticks(&[0.0, 0.25, 0.5]),
+            Unit::Plain.ticks(&[0.0, 0.25, 0.5], false),
             ["0.00", "0.25", "0.50"]
         );
-        assert_eq!(Unit::Plain.ticks(&[0.0, 1000.0]), ["0", "1,000"]);
+        assert_eq!(Unit::Plain.ticks(&[0.0, 1000.0], false), ["0", "1,000"]);
         assert_eq!(
-            Unit::Share.ticks(&[0.0, 0.005, 0.01]),
+            Unit::Share.ticks(&[0.0, 0.005, 0.01], false),
             ["0.0%", "0.5%", "1.0%"]
         );
         assert_eq!(
-            Unit::Plain.ticks(&[0.0, 2e-6, 4e-6]),
+            Unit::Plain.ticks(&[0.0, 2e-6, 4e-6], false),
             ["0", "2×10⁻⁶", "4×10⁻⁶"]
         );
+    }
+
+    #[test]
+    fn powers_have_no_decimals_to_spare() {
+        let powers = [1e-7, 1e-3, 0.1, 1.0, 1e4, 1e5];
+        let labels = Unit::Plain.ticks(&powers, true);
+        assert_eq!(labels, ["10⁻⁷", "0.001", "0.1", "1", "10,000", "10⁵"]);
     }
 
     #[test]
