@@ -70,7 +70,7 @@ pub fn write(run_dir: &Path) -> Result<PathBuf, TrackingError> {
 /// all stages and, beside it, the mean reward. It follows the reader's light or dark preference.
 ///
 /// # Errors
-/// As [`write`], and [`TrackingError::Empty`] if neither was recorded.
+/// As [`write()`], and [`TrackingError::Empty`] if neither was recorded.
 pub fn learning_curve_svg(run_dir: &Path) -> Result<String, TrackingError> {
     let run = Run::read(run_dir)?;
     let accuracy = Some(panels::accuracy(&run)).filter(Chart::has_data);
