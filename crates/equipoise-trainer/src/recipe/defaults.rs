@@ -1,0 +1,80 @@
+//! Every default of a recipe, in one place.
+
+use std::path::PathBuf;
+
+use super::data::StyleWeights;
+use super::rl::{Aggregation, Estimator, Objective, StdScope};
+use super::sampling::{Extraction, TrackingSection};
+use super::stage::ScheduleKind;
+
+/// One function per default, in the form serde asks for.
+macro_rules! defaults {
+    ($($name:ident: $type:ty = $value:expr;)*) => {
+        $(pub(super) fn $name() -> $type { $value })*
+    };
+}
+
+defaults! {
+    seed: u64 = 0;
+
+    // [model]
+    rope_theta: f64 = 10_000.0;
+    rms_norm_eps: f64 = 1e-6;
+    tie_word_embeddings: bool = true;
+    initializer_range: f64 = 0.02;
+
+    // [data]
+    held_out: usize = 256;
+    operands: (u32, u32) = (2, 3);
+    operand_max: u32 = 99;
+    operators: String = "+-".into();
+    styles: StyleWeights = StyleWeights { direct: 1.0, steps: 1.0, columns: 1.0 };
+    style_weight: f64 = 0.0;
+    numbers: (u32, u32) = (3, 4);
+    number_max: u32 = 25;
+    target_max: u32 = 100;
+    misses: (u32, u32) = (0, 3);
+
+    // [sampler]
+    temperature: f64 = 1.0;
+    top_k: usize = 0;
+    top_p: f64 = 1.0;
+    min_p: f64 = 0.0;
+
+    // [verifier]
+    extraction: Extraction = Extraction::AfterThink;
+    use_all: bool = true;
+    correct_weight: f64 = 1.0;
+    format_weight: f64 = 0.0;
+
+    // [[stage]], both kinds
+    warmup_steps: u64 = 0;
+    schedule: ScheduleKind = ScheduleKind::Constant;
+    final_fraction: f64 = 0.0;
+    weight_decay: f64 = 0.0;
+    betas: (f64, f64) = (0.9, 0.999);
+    adam_epsilon: f64 = 1e-8;
+    max_grad_norm: f64 = 1.0;
+    tokens_per_micro_batch: usize = 4096;
+    eval_every: u64 = 10;
+    checkpoint_every: u64 = 50;
+
+    // [[stage]] kind = "rl"
+    updates_per_rollout: usize = 1;
+    estimator: Estimator = Estimator::Grpo;
+    std: StdScope = StdScope::Group;
+    std_epsilon: f64 = 1e-6;
+    aggregation: Aggregation = Aggregation::Balanced;
+    objective: Objective = Objective::PpoClip;
+    epsilon_low: f64 = 0.2;
+    epsilon_high: f64 = 0.28;
+    coefficient: f64 = 0.0;
+    mask_truncated: bool = false;
+    completions_logged: usize = 8;
+    max_unscorable_share: f64 = 0.5;
+    max_logprob_difference: f64 = 0.01;
+
+    // [tracking]
+    tracking: TrackingSection = TrackingSection { runs: runs() };
+    runs: PathBuf = "runs".into();
+}

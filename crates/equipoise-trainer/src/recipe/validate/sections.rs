@@ -1,0 +1,168 @@
+//! The ranges and contradictions of the tables that describe the run as a whole.
+
+use super::super::data::{DataSection, StyleWeights};
+use super::super::sampling::{Extraction, SamplerSection, VerifierKind, VerifierSection};
+use super::super::{ModelShape, TaskName};
+use super::Checker;
+
+impl Checker {
+    pub(super) fn shape(&mut self, shape: &ModelShape) {
+        self.prefix = "model".into();
+        let (heads, kv_heads) = (shape.num_attention_heads, shape.num_key_value_heads);
+        for (key, value) in [
+            ("hidden_size", shape.hidden_size),
+            ("num_hidden_layers", shape.num_hidden_layers),
+            ("num_attention_heads", heads),
+            ("num_key_value_heads", kv_heads),
+            ("head_dim", shape.head_dim),
+            ("intermediate_size", shape.intermediate_size),
+        ] {
+            self.at_least(key, value, 1);
+        }
+        self.at_least("max_position_embeddings", shape.max_position_embeddings, 2);
+        self.that(
+            heads == 0 || shape.hidden_size.is_multiple_of(heads),
+            "num_attention_heads",
+            || {
+                format!(
+                    "is {heads}, which does not divide hidden_size = {}",
+                    shape.hidden_size
+                )
+            },
+        );
+        self.that(
+            kv_heads == 0 || heads.is_multiple_of(kv_heads),
+            "num_key_value_heads",
+            || format!("is {kv_heads}, which does not divide num_attention_heads = {heads}"),
+        );
+        self.that(shape.head_dim.is_multiple_of(2), "head_dim", || {
+            format!(
+                "is {}; it must be even, because rotary embeddings turn pairs of numbers",
+                shape.head_dim
+            )
+        });
+        self.positive("rope_theta", shape.rope_theta);
+        self.positive("rms_norm_eps", shape.rms_norm_eps);
+        self.positive("initializer_range", shape.initializer_range);
+    }
+
+    pub(super) fn data(&mut self, data: &DataSection) {
+        self.prefix = "data".into();
+        match (data.task, &data.path) {
+            (Some(_), Some(_)) => self.that(false, "task", || {
+                "either `task`, whose problems are generated, or `path`, whose problems are read, \
+                 not both"
+                    .into()
+            }),
+            (None, None) => self.that(false, "task", || {
+                "set either `task`, to arithmetic or countdown, or `path`, to a file of problems"
+                    .into()
+            }),
+            _ => {}
+        }
+        let of_file = "without `path`";
+        if data.path.is_none() {
+            self.no_effect("held_out_path", data.held_out_path.is_some(), of_file);
+            if data.task.is_some() {
+                self.no_effect("message_format", data.message_format.is_some(), of_file);
+            }
+        }
+        if data.held_out_path.is_some() {
+            let reason = "with `held_out_path`, whose problems are all held out";
+            self.no_effect("held_out", data.held_out.is_some(), reason);
+        } else {
+            self.at_least("held_out", data.held_out.unwrap_or(0), 1);
+        }
+        let other_task = |name| format!("without `task = \"{name}\"`");
+        if data.task != Some(TaskName::Arithmetic) {
+            self.no_effect(
+                "arithmetic",
+                data.arithmetic.is_some(),
+                &other_task("arithmetic"),
+            );
+        } else if let Some(task) = &data.arithmetic {
+            self.pair("arithmetic.operands", task.operands, 2);
+            self.at_least("arithmetic.max_value", task.max_value as usize, 1);
+            let operators = &task.operators;
+            let known = operators.chars().all(|symbol| "+-*".contains(symbol));
+            self.that(
+                known && !operators.is_empty(),
+                "arithmetic.operators",
+                || format!("is {operators:?}; it must hold one or more of the characters + - *"),
+            );
+            let StyleWeights {
+                direct,
+                steps,
+                columns,
+            } = task.styles;
+            for (key, weight) in [("direct", direct), ("steps", steps), ("columns", columns)] {
+                self.not_negative(&format!("arithmetic.styles.{key}"), weight);
+            }
+            self.that(direct + steps + columns != 0.0, "arithmetic.styles", || {
+                "are all 0; at least one style must be drawn".into()
+            });
+        }
+        if data.task != Some(TaskName::Countdown) {
+            self.no_effect(
+                "countdown",
+                data.countdown.is_some(),
+                &other_task("countdown"),
+            );
+        } else if let Some(task) = &data.countdown {
+            self.pair("countdown.numbers", task.numbers, 2);
+            self.that(task.numbers.1 <= 6, "countdown.numbers", || {
+                format!(
+                    "goes up to {}; at most 6 numbers can be searched",
+                    task.numbers.1
+                )
+            });
+            self.at_least("countdown.max_value", task.max_value as usize, 1);
+            self.at_least("countdown.target_max", task.target_max as usize, 1);
+            self.pair("countdown.misses", task.misses, 0);
+        }
+    }
+
+    fn pair(&mut self, key: &str, (low, high): (u32, u32), least: u32) {
+        self.that(least <= low && low <= high, key, || {
+            format!("is [{low}, {high}]; it must be [smallest, largest], from {least} upwards")
+        });
+    }
+
+    pub(super) fn sampler(&mut self, sampler: &SamplerSection) {
+        self.prefix = "sampler".into();
+        self.not_negative("temperature", sampler.temperature);
+        self.within("min_p", sampler.min_p, 0.0..=1.0);
+        let top_p = sampler.top_p;
+        self.that(top_p > 0.0 && top_p <= 1.0, "top_p", || {
+            format!("is {top_p}; it must be above 0 and at most 1")
+        });
+        self.at_least("max_new_tokens", sampler.max_new_tokens, 1);
+    }
+
+    pub(super) fn verifier(&mut self, verifier: &VerifierSection) {
+        self.prefix = "verifier".into();
+        self.not_negative("correct_weight", verifier.correct_weight);
+        self.not_negative("format_weight", verifier.format_weight);
+        self.that(
+            verifier.correct_weight + verifier.format_weight != 0.0,
+            "correct_weight",
+            || {
+                "and format_weight are both 0; the reward would be the same for every completion"
+                    .into()
+            },
+        );
+        if verifier.kind == VerifierKind::Countdown {
+            self.that(
+                verifier.extraction == Extraction::AfterThink,
+                "extraction",
+                || {
+                    "must be after_think for kind = \"countdown\", whose answer is an expression"
+                        .into()
+                },
+            );
+        } else {
+            let reason = "without `kind = \"countdown\"`";
+            self.no_effect("use_all", verifier.use_all.is_some(), reason);
+        }
+    }
+}

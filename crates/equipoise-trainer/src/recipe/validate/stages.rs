@@ -1,0 +1,211 @@
+//! The ranges and contradictions of the stages.
+
+use super::super::error::Problem;
+use super::super::rl::{Aggregation, Estimator, RlStage, StdScope};
+use super::super::sampling::SamplerSection;
+use super::super::sft::SftStage;
+use super::super::stage::ScheduleKind;
+use super::Checker;
+
+impl Checker {
+    pub(super) fn sft(&mut self, stage: &SftStage) {
+        self.at_least("batch_size", stage.batch_size, 1);
+        self.optimizer(&Optimizer {
+            learning_rate: stage.learning_rate,
+            warmup_steps: stage.warmup_steps,
+            steps: stage.steps,
+            schedule: stage.schedule,
+            final_fraction: stage.final_fraction,
+            weight_decay: stage.weight_decay,
+            betas: stage.betas,
+            adam_epsilon: stage.adam_epsilon,
+            max_grad_norm: stage.max_grad_norm,
+        });
+        self.at_least("tokens_per_micro_batch", stage.tokens_per_micro_batch, 1);
+        self.at_least("eval_problems", stage.eval_problems.unwrap_or(1), 1);
+        if let Some(accuracy) = stage.stop_at_accuracy {
+            self.that(
+                accuracy > 0.0 && accuracy <= 1.0,
+                "stop_at_accuracy",
+                || format!("is {accuracy}; it must be above 0 and at most 1"),
+            );
+            self.no_effect(
+                "stop_at_accuracy",
+                stage.eval_every == 0,
+                "with `eval_every = 0`",
+            );
+        }
+    }
+
+    pub(super) fn rl(&mut self, stage: &RlStage) {
+        self.at_least("prompts_per_step", stage.prompts_per_step, 1);
+        self.that(stage.samples_per_prompt >= 2, "samples_per_prompt", || {
+            format!(
+                "is {}; it must be at least 2, because an advantage compares the responses to one \
+                 prompt",
+                stage.samples_per_prompt
+            )
+        });
+        let updates = stage.updates_per_rollout;
+        self.at_least("updates_per_rollout", updates, 1);
+        let divides = updates == 0 || stage.prompts_per_step.is_multiple_of(updates);
+        self.that(divides, "updates_per_rollout", || {
+            format!(
+                "is {updates}, which does not divide prompts_per_step = {}; every mini-batch holds \
+                 equally many whole prompts",
+                stage.prompts_per_step
+            )
+        });
+        self.optimizer(&Optimizer {
+            learning_rate: stage.learning_rate,
+            warmup_steps: stage.warmup_steps,
+            steps: stage.steps,
+            schedule: stage.schedule,
+            final_fraction: stage.final_fraction,
+            weight_decay: stage.weight_decay,
+            betas: stage.betas,
+            adam_epsilon: stage.adam_epsilon,
+            max_grad_norm: stage.max_grad_norm,
+        });
+        self.at_least("tokens_per_micro_batch", stage.tokens_per_micro_batch, 1);
+        self.at_least("eval_problems", stage.eval_problems.unwrap_or(1), 1);
+        self.advantages(stage);
+        self.aggregation(stage);
+        self.objective(stage);
+        for (key, share) in [
+            ("max_unscorable_share", Some(stage.max_unscorable_share)),
+            ("max_no_signal_share", stage.max_no_signal_share),
+            ("max_truncated_share", stage.max_truncated_share),
+        ] {
+            self.within(key, share.unwrap_or(0.0), 0.0..=1.0);
+        }
+        self.positive("max_logprob_difference", stage.max_logprob_difference);
+    }
+
+    fn advantages(&mut self, stage: &RlStage) {
+        if stage.estimator != Estimator::Grpo {
+            self.no_effect("std", stage.std.is_some(), "without `estimator = \"grpo\"`");
+        }
+        if stage.estimator != Estimator::Grpo || stage.std == Some(StdScope::None) {
+            let reason = "where advantages are not divided by a standard deviation";
+            self.no_effect("std_correction", stage.std_correction.is_some(), reason);
+            self.no_effect("std_epsilon", stage.std_epsilon.is_some(), reason);
+        } else {
+            self.not_negative("std_epsilon", stage.std_epsilon.unwrap_or(0.0));
+        }
+    }
+
+    fn aggregation(&mut self, stage: &RlStage) {
+        if stage.aggregation != Aggregation::Balanced {
+            let reason = "without `aggregation = \"balanced\"`";
+            self.no_effect(
+                "aggregation_scope",
+                stage.aggregation_scope.is_some(),
+                reason,
+            );
+            self.no_effect("zero_advantage", stage.zero_advantage.is_some(), reason);
+        }
+        if stage.uses_max_tokens() {
+            let tokens = stage.aggregation_max_tokens.unwrap_or(1);
+            self.at_least("aggregation_max_tokens", tokens, 1);
+        } else {
+            let reason = "without `aggregation = \"dr_grpo\"` or `kl_aggregation = \"dr_grpo\"`";
+            let is_set = stage.aggregation_max_tokens.is_some();
+            self.no_effect("aggregation_max_tokens", is_set, reason);
+        }
+    }
+
+    fn objective(&mut self, stage: &RlStage) {
+        let low = stage.epsilon_low;
+        self.that((0.0..1.0).contains(&low), "epsilon_low", || {
+            format!("is {low}; it must be from 0 to less than 1")
+        });
+        self.not_negative("epsilon_high", stage.epsilon_high);
+        if let Some(limit) = stage.dual_clip {
+            self.that(limit > 1.0 && limit.is_finite(), "dual_clip", || {
+                format!("is {limit}; it must be above 1 and finite")
+            });
+        }
+        self.not_negative("kl_coefficient", stage.kl_coefficient);
+        self.not_negative("entropy_coefficient", stage.entropy_coefficient);
+        if stage.kl_coefficient == 0.0 {
+            let reason = "with `kl_coefficient = 0`";
+            self.no_effect("kl", stage.kl.is_some(), reason);
+            self.no_effect("kl_aggregation", stage.kl_aggregation.is_some(), reason);
+        }
+        let balanced = stage.kl_aggregation == Some(Aggregation::Balanced);
+        self.that(!balanced, "kl_aggregation", || {
+            "cannot be balanced: a divergence has no sign to balance; use token_mean".into()
+        });
+    }
+
+    fn optimizer(&mut self, optimizer: &Optimizer) {
+        self.positive("learning_rate", optimizer.learning_rate);
+        let (warmup, steps) = (optimizer.warmup_steps, optimizer.steps);
+        self.that(warmup <= steps, "warmup_steps", || {
+            format!("is {warmup}, more than the stage's steps = {steps}")
+        });
+        if optimizer.schedule == ScheduleKind::Constant {
+            let is_set = optimizer.final_fraction.is_some();
+            self.no_effect("final_fraction", is_set, "with `schedule = \"constant\"`");
+        } else {
+            self.within(
+                "final_fraction",
+                optimizer.final_fraction.unwrap_or(0.0),
+                0.0..=1.0,
+            );
+        }
+        self.not_negative("weight_decay", optimizer.weight_decay);
+        let unit = |beta| (0.0..1.0).contains(&beta);
+        let (beta1, beta2) = optimizer.betas;
+        self.that(unit(beta1) && unit(beta2), "betas", || {
+            format!("are [{beta1}, {beta2}]; both must be from 0 to less than 1")
+        });
+        self.positive("adam_epsilon", optimizer.adam_epsilon);
+        let norm = optimizer.max_grad_norm;
+        self.that(norm > 0.0, "max_grad_norm", || {
+            format!("is {norm}; it must be positive, or inf for no clipping")
+        });
+    }
+
+    /// Importance ratios are only right if the sampler draws from the very distribution whose
+    /// log-probabilities the trainer computes.
+    pub(super) fn rl_sampling(&mut self, sampler: &SamplerSection) {
+        self.prefix = "sampler".into();
+        let known = |problems: &[Problem], key: &str| {
+            problems
+                .iter()
+                .any(|problem| problem.key == format!("sampler.{key}"))
+        };
+        if sampler.temperature == 0.0 && !known(&self.problems, "temperature") {
+            self.that(false, "temperature", || {
+                "is 0; reinforcement learning needs completions that differ, so a temperature \
+                 above 0"
+                    .into()
+            });
+        }
+        if let Some(option) = sampler.truncation()
+            && !known(&self.problems, option)
+        {
+            self.that(false, option, || {
+                "cuts tokens off the distribution, and the probability ratios of reinforcement \
+                 learning would be biased by the mass that is cut off; remove it (evaluation and \
+                 `equipoise sample` may truncate)"
+                    .into()
+            });
+        }
+    }
+}
+
+/// What both kinds of stage have in common, to be checked in one place.
+struct Optimizer {
+    learning_rate: f64,
+    warmup_steps: u64,
+    steps: u64,
+    schedule: ScheduleKind,
+    final_fraction: Option<f64>,
+    weight_decay: f64,
+    betas: (f64, f64),
+    adam_epsilon: f64,
+    max_grad_norm: f64,
+}
