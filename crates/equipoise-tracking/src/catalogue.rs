@@ -182,7 +182,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         "seconds",
         "seconds",
-        "Wall-clock time of the step, evaluation included.",
+        "Wall-clock time of the step, an evaluation before it included.",
     ),
     metric("seconds/sample", "seconds", "Time spent sampling."),
     metric("seconds/verify", "seconds", "Time spent verifying."),
@@ -204,7 +204,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         "tokens_per_second/train",
         "tokens/s",
-        "Loss-carrying tokens per second of training.",
+        "Tokens fed through the model per second of training.",
     ),
 ];
 

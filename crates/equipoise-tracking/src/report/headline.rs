@@ -1,6 +1,7 @@
 //! The few numbers at the top of the report.
 
 use super::run::{Run, Stage};
+use super::smooth::Point;
 use super::text::{Unit, decimal, duration, escape, number};
 
 /// The numbers a reader looks for first; what was not recorded is `None`.
@@ -41,7 +42,7 @@ impl Headline {
         Self {
             start: start.map(|point| point.1),
             end: later.last().map(|point| point.1),
-            seconds: total(run, "seconds"),
+            seconds: seconds(run),
             sampled: rate(run, "tokens_per_second/sample", "seconds/sample"),
             trained: rate(run, "tokens_per_second/train", "seconds/train"),
         }
@@ -55,10 +56,10 @@ impl Headline {
     /// The numbers as HTML.
     pub(super) fn html(&self, run: &Run) -> String {
         let mut items = Vec::new();
-        let from = if run.stages.first().is_some_and(Stage::is_reinforcement) {
-            "at the first evaluation"
-        } else {
-            "at the start of RL"
+        let reinforcement = run.stages.iter().position(Stage::is_reinforcement);
+        let from = match reinforcement {
+            Some(earlier) if earlier > 0 => "at the start of RL",
+            _ => "at the first evaluation",
         };
         if let (Some(start), Some(end)) = (self.start, self.end) {
             items.push((
@@ -105,27 +106,43 @@ impl Headline {
     }
 }
 
-/// The sum of a metric over all steps of all stages.
-fn total(run: &Run, key: &str) -> Option<f64> {
-    let points = run.stages.iter().flat_map(|stage| stage.series(key));
-    let values: Vec<f64> = points.map(|p| p.1).filter(|v| v.is_finite()).collect();
-    (!values.is_empty()).then(|| values.iter().sum())
+/// The value of a series at a step, if it is finite.
+fn at(points: &[Point], step: f64) -> Option<f64> {
+    let index = points
+        .binary_search_by(|point| point.0.total_cmp(&step))
+        .ok()?;
+    Some(points[index].1).filter(|value| value.is_finite())
 }
 
-/// The mean of a rate, each step weighted with the time it took; without times the plain mean.
-fn rate(run: &Run, rate: &str, seconds: &str) -> Option<f64> {
+/// The time of all steps of all stages, and of the evaluations that were no part of a step.
+fn seconds(run: &Run) -> Option<f64> {
+    let mut total = None;
+    for stage in &run.stages {
+        let steps = stage.series("seconds");
+        let evaluations = stage.series("seconds/evaluate").iter();
+        let alone = evaluations.filter(|(step, _)| at(steps, *step).is_none());
+        for (_, value) in steps.iter().chain(alone) {
+            if value.is_finite() {
+                *total.get_or_insert(0.0) += value;
+            }
+        }
+    }
+    total
+}
+
+/// The mean of a rate over the run, each step weighted with the time it took: `part` if that was
+/// recorded, else the whole step; without times the plain mean.
+fn rate(run: &Run, rate: &str, part: &str) -> Option<f64> {
     let (mut sum, mut time, mut plain, mut count) = (0.0, 0.0, 0.0, 0.0);
     for stage in &run.stages {
-        for (step, value) in stage.series(rate) {
+        let (parts, steps) = (stage.series(part), stage.series("seconds"));
+        for &(step, value) in stage.series(rate) {
             if !value.is_finite() {
                 continue;
             }
             (plain, count) = (plain + value, count + 1.0);
-            let times = stage.series(seconds);
-            if let Ok(index) = times.binary_search_by(|point| point.0.total_cmp(step))
-                && times[index].1.is_finite()
-            {
-                (sum, time) = (sum + value * times[index].1, time + times[index].1);
+            if let Some(seconds) = at(parts, step).or_else(|| at(steps, step)) {
+                (sum, time) = (sum + value * seconds, time + seconds);
             }
         }
     }
@@ -133,5 +150,55 @@ fn rate(run: &Run, rate: &str, seconds: &str) -> Option<f64> {
         Some(sum / time)
     } else {
         (count > 0.0).then(|| plain / count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{METRICS_FILE, TIMINGS_FILE};
+    use std::fs;
+
+    fn headline(metrics: &str, timings: &str) -> Headline {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(METRICS_FILE), metrics).unwrap();
+        fs::write(dir.path().join(TIMINGS_FILE), timings).unwrap();
+        Headline::new(&Run::read(dir.path()).unwrap())
+    }
+
+    const SFT: &str = "{\"stage\":\"sft\",\"step\":9,\"held_out/accuracy\":0.3}\n";
+
+    #[test]
+    fn the_start_is_step_zero_or_the_end_of_the_stage_before() {
+        let at = |step: u64, accuracy: f64| {
+            format!(
+                "{{\"stage\":\"rl\",\"step\":{step},\"reward/mean\":0,\
+                 \"held_out/accuracy\":{accuracy}}}\n"
+            )
+        };
+        let cases = [
+            (format!("{SFT}{}{}", at(0, 0.4), at(5, 0.9)), 0.4),
+            (format!("{SFT}{}{}", at(1, 0.5), at(5, 0.9)), 0.3),
+            (format!("{}{}", at(1, 0.5), at(5, 0.9)), 0.5),
+        ];
+        for (metrics, start) in cases {
+            let found = headline(&metrics, "");
+            assert_eq!((found.start, found.end), (Some(start), Some(0.9)));
+        }
+        let supervised = headline(SFT, "");
+        assert_eq!((supervised.start, supervised.end), (Some(0.3), Some(0.3)));
+    }
+
+    #[test]
+    fn times_and_rates_by_hand() {
+        let timings = "{\"stage\":\"sft\",\"step\":0,\"seconds\":3,\"seconds/evaluate\":1,\
+                       \"tokens_per_second/train\":100}\n\
+                       {\"stage\":\"sft\",\"step\":1,\"seconds\":9,\
+                       \"seconds/train\":1,\"tokens_per_second/train\":500}\n\
+                       {\"stage\":\"sft\",\"step\":2,\"seconds/evaluate\":4}\n";
+        let found = headline(SFT, timings);
+        assert_eq!(found.seconds, Some(3.0 + 9.0 + 4.0));
+        assert_eq!(found.trained, Some((3.0 * 100.0 + 1.0 * 500.0) / 4.0));
+        assert_eq!(found.sampled, None);
     }
 }
