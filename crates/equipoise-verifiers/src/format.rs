@@ -34,7 +34,8 @@ impl Format {
                 .all(|part| !part.contains(open) && !part.contains(close));
             Some(once && !answer.trim().is_empty())
         };
-        !open.is_empty() && !close.is_empty() && split(completion).unwrap_or(false)
+        let distinct = !open.contains(close) && !close.contains(open);
+        distinct && split(completion).unwrap_or(false)
     }
 }
 
