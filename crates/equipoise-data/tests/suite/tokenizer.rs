@@ -164,6 +164,38 @@ fn nothing_is_added_or_cut_for_a_foreign_tokenizer() {
     assert_eq!(unknown(tokenizer.encode("ab a")), (' ', 2));
 }
 
+/// A byte-level tokenizer, the kind of the GPT, Llama 3 and Qwen models, whose offsets leave white
+/// space out.
+#[test]
+fn byte_level_tokenizers_read_everything() {
+    use tokenizers::models::bpe::{BPE, Vocab};
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    let mut bytes: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+    bytes.sort_unstable();
+    let vocabulary: Vocab = bytes.iter().map(char::to_string).zip(0..).collect();
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary, vec![])
+        .build()
+        .unwrap();
+    let mut library = tokenizers::Tokenizer::new(model);
+    let level = ByteLevel::new(false, true, true);
+    library.with_pre_tokenizer(Some(level));
+    library.with_post_processor(Some(level));
+    library.with_decoder(Some(level));
+    let eos = tokenizers::AddedToken::from("<|im_end|>", true);
+    library.add_special_tokens([eos]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    library.save(&path, false).unwrap();
+
+    let tokenizer = Tokenizer::load(&path, None).unwrap();
+    assert_eq!((tokenizer.eos(), tokenizer.vocab_size()), (256, 257));
+    let text = " Ein  Äpfelchen\n\t中🙂 ";
+    let ids = tokenizer.encode(text).unwrap();
+    assert_eq!(ids.len(), text.len());
+    assert_eq!(tokenizer.decode(&ids), text);
+}
+
 proptest! {
     #[test]
     fn every_text_comes_back_or_is_an_error(text in "[12+ é<>a/]{0,12}|\\PC{0,8}") {
