@@ -1,1 +1,22 @@
 #![doc = include_str!("../README.md")]
+
+mod assembly;
+mod checkpoint;
+mod error;
+mod evaluate;
+mod gradient;
+mod learner;
+pub mod recipe;
+mod rl;
+mod run;
+mod sft;
+
+pub use assembly::{Assembly, model_directory, tokenizer_file};
+pub use checkpoint::{Checkpoint, Progress};
+pub use error::TrainError;
+pub use evaluate::{Answer, Evaluation, evaluate};
+pub use gradient::{Sequence, accumulate, micro_batches};
+pub use learner::{Learner, StepReport};
+pub use rl::{Rl, Rollout};
+pub use run::{Outcome, Run};
+pub use sft::Sft;

@@ -1,0 +1,244 @@
+//! From a recipe to the parts it names: problems, tokenizer, verifier, model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use equipoise_core::{Problem, Prompt};
+use equipoise_data::{
+    Arithmetic, Countdown, EOS, JsonlOptions, JsonlProblems, MessageFormat, Operator,
+    ProblemSource, Procedural, Split, StyleWeights, Task, Tokenizer,
+};
+use equipoise_models::{Config, Decoder};
+use equipoise_verifiers::{
+    CountdownExpression, ExactNumber, Extraction, Format, Verifier, Weighted,
+};
+
+use crate::TrainError;
+use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind};
+
+const THINK: &str = "<think>";
+const THINK_END: &str = "</think>";
+
+/// The parts of a run, built from its recipe. Clones share the parts.
+#[derive(Clone, Debug)]
+pub struct Assembly {
+    /// The recipe.
+    pub recipe: Arc<Recipe>,
+    /// Where problems come from.
+    pub source: Arc<dyn ProblemSource>,
+    /// Text to token ids and back.
+    pub tokenizer: Arc<Tokenizer>,
+    /// What scores completions.
+    pub verifier: Arc<dyn Verifier>,
+    /// The model that is trained.
+    pub decoder: Decoder,
+}
+
+impl Assembly {
+    /// Builds the parts of a resolved recipe.
+    ///
+    /// # Errors
+    /// If a file it names is missing or wrong, or the parts do not go together.
+    pub fn new(recipe: Recipe) -> Result<Self, TrainError> {
+        let task = task(&recipe);
+        let tokenizer = tokenizer(&recipe, task.as_deref())?;
+        let decoder = model(&recipe, &tokenizer)?;
+        Self::with_parts(recipe, task, tokenizer, decoder)
+    }
+
+    /// The same with the model and tokenizer of a directory in Hugging Face layout, whatever the
+    /// recipe's `[model]` says: a checkpoint of the run.
+    ///
+    /// # Errors
+    /// As [`Assembly::new`].
+    pub fn with_model(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
+        let task = task(&recipe);
+        let tokenizer = Tokenizer::load(tokenizer_file(directory), None)?;
+        let decoder = Decoder::load(directory)?;
+        Self::with_parts(recipe, task, tokenizer, decoder)
+    }
+
+    fn with_parts(
+        recipe: Recipe,
+        task: Option<Box<dyn Task>>,
+        tokenizer: Tokenizer,
+        decoder: Decoder,
+    ) -> Result<Self, TrainError> {
+        let (vocabulary, tokens) = (decoder.config().vocab_size, tokenizer.vocab_size());
+        if tokens > vocabulary {
+            return Err(TrainError::Assembly(format!(
+                "the tokenizer has {tokens} tokens and the model only {vocabulary}: \
+                 use the tokenizer that belongs to the model"
+            )));
+        }
+        Ok(Self {
+            source: source(&recipe, task)?,
+            verifier: verifier(&recipe)?,
+            tokenizer: Arc::new(tokenizer),
+            decoder,
+            recipe: Arc::new(recipe),
+        })
+    }
+
+    /// A problem's prompt in token ids.
+    ///
+    /// # Errors
+    /// If the tokenizer has no token for a character of it.
+    pub fn prompt(&self, problem: &Problem) -> Result<Prompt, TrainError> {
+        Ok(Prompt {
+            id: problem.id,
+            tokens: self.tokenizer.encode(&problem.prompt)?,
+        })
+    }
+}
+
+/// The directory of a saved model: `path` itself, or the newest checkpoint if it is a run's.
+///
+/// # Errors
+/// If there is neither.
+pub fn model_directory(path: &Path) -> Result<PathBuf, TrainError> {
+    if path.join("config.json").is_file() {
+        return Ok(path.to_owned());
+    }
+    match crate::checkpoint::newest(path)? {
+        Some(checkpoint) => Ok(checkpoint),
+        None => Err(TrainError::Assembly(format!(
+            "{} is neither a model (it has no config.json) nor a run with a checkpoint",
+            path.display()
+        ))),
+    }
+}
+
+/// Where the tokenizer of a saved model is.
+pub fn tokenizer_file(model_directory: &Path) -> PathBuf {
+    model_directory.join("tokenizer.json")
+}
+
+fn task(recipe: &Recipe) -> Option<Box<dyn Task>> {
+    match recipe.data.source()? {
+        DataSource::Arithmetic(section) => Some(Box::new(Arithmetic {
+            operands: section.operands,
+            max_value: section.max_value,
+            operators: section.operators.chars().filter_map(operator).collect(),
+            styles: StyleWeights {
+                direct: section.styles.direct,
+                steps: section.styles.steps,
+                columns: section.styles.columns,
+            },
+        })),
+        DataSource::Countdown(section) => Some(Box::new(Countdown {
+            numbers: section.numbers,
+            max_value: section.max_value,
+            target_max: section.target_max,
+            misses: section.misses,
+        })),
+        DataSource::File { .. } => None,
+    }
+}
+
+/// The recipe's validation knows no others.
+fn operator(symbol: char) -> Option<Operator> {
+    [Operator::Plus, Operator::Minus, Operator::Times]
+        .into_iter()
+        .find(|op| op.symbol() == symbol)
+}
+
+fn source(
+    recipe: &Recipe,
+    task: Option<Box<dyn Task>>,
+) -> Result<Arc<dyn ProblemSource>, TrainError> {
+    let held_out = recipe.data.held_out.unwrap_or(0);
+    if let Some(task) = task {
+        return Ok(Arc::new(Procedural::from_box(task, recipe.seed, held_out)?));
+    }
+    let Some(DataSource::File {
+        path,
+        held_out_path,
+        message_format,
+    }) = recipe.data.source()
+    else {
+        return Err(TrainError::Assembly(
+            "[data] needs a task or a path".to_owned(),
+        ));
+    };
+    let problems = JsonlProblems::open(&JsonlOptions {
+        path: path.to_owned(),
+        held_out: held_out_path.map_or(Split::Count(held_out), |path| Split::File(path.to_owned())),
+        format: match message_format {
+            recipe::MessageFormat::Plain => MessageFormat::Plain,
+            recipe::MessageFormat::ChatMl => MessageFormat::ChatMl,
+        },
+        seed: recipe.seed,
+    })?;
+    Ok(Arc::new(problems))
+}
+
+fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, TrainError> {
+    if let Some(path) = &recipe.data.tokenizer {
+        return Ok(Tokenizer::load(path, None)?);
+    }
+    if let ModelSection::Directory(model) = &recipe.model {
+        return Ok(Tokenizer::load(tokenizer_file(&model.path), None)?);
+    }
+    match task {
+        Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
+        None => Err(TrainError::Assembly(
+            "problems from a file need a tokenizer: set data.tokenizer = \"…/tokenizer.json\", or \
+             start from a model with model.path"
+                .to_owned(),
+        )),
+    }
+}
+
+fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
+    let shape = match &recipe.model {
+        ModelSection::Directory(model) => return Ok(Decoder::load(&model.path)?),
+        ModelSection::Shape(shape) => shape,
+    };
+    let config = Config {
+        vocab_size: tokenizer.vocab_size(),
+        hidden_size: shape.hidden_size,
+        num_hidden_layers: shape.num_hidden_layers,
+        num_attention_heads: shape.num_attention_heads,
+        num_key_value_heads: shape.num_key_value_heads,
+        head_dim: shape.head_dim,
+        intermediate_size: shape.intermediate_size,
+        rope_theta: shape.rope_theta,
+        rms_norm_eps: shape.rms_norm_eps,
+        tie_word_embeddings: shape.tie_word_embeddings,
+        max_position_embeddings: shape.max_position_embeddings,
+        eos_token_id: Some(tokenizer.eos()),
+    };
+    Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)
+}
+
+fn verifier(recipe: &Recipe) -> Result<Arc<dyn Verifier>, TrainError> {
+    let section = &recipe.verifier;
+    let after_think = section.extraction == recipe::Extraction::AfterThink;
+    let answer: Box<dyn Verifier> = match section.kind {
+        VerifierKind::Number => Box::new(ExactNumber {
+            extraction: match section.extraction {
+                recipe::Extraction::AfterThink => Extraction::AfterTag(THINK_END.to_owned()),
+                recipe::Extraction::LastNumber => Extraction::LastNumber,
+                recipe::Extraction::Hashes => Extraction::AfterMarker("####".to_owned()),
+            },
+        }),
+        VerifierKind::Countdown => Box::new(CountdownExpression {
+            after_tag: if after_think {
+                THINK_END.to_owned()
+            } else {
+                String::new()
+            },
+            use_all: section.use_all.unwrap_or(true),
+        }),
+    };
+    let mut parts = vec![(answer, section.correct_weight)];
+    if section.format_weight != 0.0 {
+        let format = Format {
+            open: THINK.to_owned(),
+            close: THINK_END.to_owned(),
+        };
+        parts.push((Box::new(format), section.format_weight));
+    }
+    Ok(Arc::new(Weighted::new(parts)?))
+}

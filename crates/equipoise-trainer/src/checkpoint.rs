@@ -1,0 +1,226 @@
+//! Checkpoints: everything a run needs to go on, in one directory that appears all at once.
+//!
+//! ```text
+//! checkpoints/000120-rl-0080/       steps of the run, kind and step of the stage
+//!     config.json                   the model, in Hugging Face layout
+//!     model.safetensors
+//!     tokenizer.json
+//!     optimizer.safetensors         moments and step count
+//!     state.json                    progress, recipe, record positions, a hash of every file above
+//! ```
+//!
+//! It is written under a temporary name and renamed, so a directory with this name is whole. Random
+//! numbers have addresses, so there is no generator state to keep.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use equipoise_tracking::Positions;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+const FOLDER: &str = "checkpoints";
+const STATE: &str = "state.json";
+/// Of the layout above.
+const FORMAT: u32 = 1;
+/// How many checkpoints are kept besides the last of each finished stage.
+const KEPT: usize = 2;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// The stage that is next.
+    pub stage: usize,
+    /// The step of it that is next.
+    pub step: u64,
+    /// Steps of all stages together.
+    pub total_steps: u64,
+    /// Training problems used by the stages before this one.
+    pub problems: u64,
+    /// Demonstrations used by the stages before this one.
+    pub demonstrations: u64,
+}
+
+/// The contents of `state.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// The layout's version.
+    pub format: u32,
+    /// How far the run has come.
+    pub progress: Progress,
+    /// Whether the last stage is done.
+    pub finished: bool,
+    /// How much of each record file belongs to it.
+    pub positions: Positions,
+    /// The resolved recipe, in TOML.
+    pub recipe: String,
+    /// The BLAKE3 hash of every other file.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// A checkpoint whose files are yet to be written.
+    pub(crate) fn new(
+        progress: Progress,
+        finished: bool,
+        positions: Positions,
+        recipe: String,
+    ) -> Self {
+        Self {
+            format: FORMAT,
+            progress,
+            finished,
+            positions,
+            recipe,
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Writes a checkpoint into a run's directory; `fill` writes all files but the state. Older
+    /// checkpoints go, except the newest few and the last of each stage.
+    pub(crate) fn write(
+        mut self,
+        run: &Path,
+        name: &str,
+        fill: impl FnOnce(&Path) -> Result<(), TrainError>,
+    ) -> Result<PathBuf, TrainError> {
+        let folder = run.join(FOLDER);
+        let temporary = folder.join(format!(".{name}.tmp"));
+        let target = folder.join(name);
+        if temporary.exists() {
+            fs::remove_dir_all(&temporary).map_err(TrainError::file("remove", &temporary))?;
+        }
+        fs::create_dir_all(&temporary).map_err(TrainError::file("create", &temporary))?;
+        let result = fill(&temporary).and_then(|()| {
+            self.files = hashes(&temporary)?;
+            let state =
+                serde_json::to_string_pretty(&self).map_err(|error| TrainError::Checkpoint {
+                    path: target.clone(),
+                    reason: error.to_string(),
+                })?;
+            let path = temporary.join(STATE);
+            let mut file = fs::File::create(&path).map_err(TrainError::file("create", &path))?;
+            file.write_all(state.as_bytes())
+                .and_then(|()| file.sync_all())
+                .map_err(TrainError::file("write", &path))?;
+            if target.exists() {
+                // Only a checkpoint of the same step, written again after a resume before it.
+                fs::remove_dir_all(&target).map_err(TrainError::file("replace", &target))?;
+            }
+            fs::rename(&temporary, &target).map_err(TrainError::file("write", &target))
+        });
+        if let Err(error) = result {
+            // What is left of the attempt is of no use; that it may stay is no second error.
+            let _ = fs::remove_dir_all(&temporary);
+            return Err(error);
+        }
+        prune(&folder)?;
+        Ok(target)
+    }
+
+    /// Reads a checkpoint's state and checks every file against its hash.
+    ///
+    /// # Errors
+    /// If a file is missing or not as it was written.
+    pub fn read(directory: &Path) -> Result<Self, TrainError> {
+        let fail = |reason: String| TrainError::Checkpoint {
+            path: directory.to_owned(),
+            reason,
+        };
+        let path = directory.join(STATE);
+        let text = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
+        let state: Self = serde_json::from_str(&text)
+            .map_err(|error| fail(format!("{STATE} is damaged ({error}); {ADVICE}")))?;
+        if state.format != FORMAT {
+            let found = state.format;
+            return Err(fail(format!(
+                "it has layout {found}, and this version reads {FORMAT}"
+            )));
+        }
+        let found = hashes(directory)?;
+        for (name, hash) in &state.files {
+            match found.get(name) {
+                Some(other) if other == hash => {}
+                Some(_) => {
+                    return Err(fail(format!("{name} is not as it was written; {ADVICE}")));
+                }
+                None => return Err(fail(format!("{name} is missing; {ADVICE}"))),
+            }
+        }
+        Ok(state)
+    }
+}
+
+const ADVICE: &str = "delete this checkpoint to go on from the one before it";
+
+/// The newest checkpoint of a run, if there is one.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub(crate) fn newest(run: &Path) -> Result<Option<PathBuf>, TrainError> {
+    Ok(all(&run.join(FOLDER))?.pop())
+}
+
+/// The checkpoints of a run, oldest first: names start with the number of steps.
+fn all(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(TrainError::file("read", folder))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(TrainError::file("read", folder))?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if !hidden && entry.path().is_dir() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes old checkpoints. The last one before another stage begins stays.
+fn prune(folder: &Path) -> Result<(), TrainError> {
+    let all = all(folder)?;
+    let kind = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        name.split('-').nth(1).unwrap_or_default().to_owned()
+    };
+    for (at, path) in all.iter().enumerate().take(all.len().saturating_sub(KEPT)) {
+        if kind(path) == kind(&all[at + 1]) {
+            fs::remove_dir_all(path).map_err(TrainError::file("remove", path))?;
+        }
+    }
+    Ok(())
+}
+
+fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {
+    let mut hashes = BTreeMap::new();
+    for entry in fs::read_dir(directory).map_err(TrainError::file("read", directory))? {
+        let path = entry.map_err(TrainError::file("read", directory))?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name == STATE {
+            continue;
+        }
+        let file = fs::File::open(&path).map_err(TrainError::file("read", &path))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update_reader(file)
+            .map_err(TrainError::file("read", &path))?;
+        hashes.insert(name, hasher.finalize().to_hex().to_string());
+    }
+    Ok(hashes)
+}

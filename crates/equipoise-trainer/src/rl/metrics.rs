@@ -1,0 +1,179 @@
+//! The numbers of one step. Every key is defined in `docs/metrics.md`.
+
+use equipoise_advantages::Report;
+use equipoise_aggregation::Response;
+use equipoise_aggregation::diagnostics::Diagnostics;
+use equipoise_tracking::MetricRecord;
+use equipoise_verifiers::Verdict;
+
+use super::Rollout;
+use super::update::Record;
+
+/// What the numbers are computed from.
+pub(super) struct Summary<'a> {
+    pub(super) rollout: &'a Rollout,
+    pub(super) responses: &'a [Response],
+    pub(super) report: &'a Report,
+    pub(super) records: &'a [Record],
+    pub(super) diagnostics: &'a Diagnostics,
+    pub(super) norms: &'a [f64],
+    pub(super) learning_rate: f64,
+}
+
+impl Summary<'_> {
+    pub(super) fn record(&self, metrics: &mut MetricRecord) {
+        self.rewards(metrics);
+        self.lengths(metrics);
+        self.loss(metrics);
+        let diagnostics = self.diagnostics;
+        metrics.push_some("aggregation/length_cv", diagnostics.length_variation);
+        metrics.push_some("aggregation/length_gap", diagnostics.length_gap);
+        metrics.push_some(
+            "aggregation/relative_length_gap",
+            diagnostics.relative_length_gap,
+        );
+        metrics.push_some(
+            "aggregation/mass_positive",
+            diagnostics.mass.map(|m| m.positive),
+        );
+        metrics.push_some(
+            "aggregation/mass_negative",
+            diagnostics.mass.map(|m| m.negative),
+        );
+        metrics.push_some("aggregation/net_mass", diagnostics.net_advantage);
+        metrics.push_some("aggregation/coupling", diagnostics.coupling);
+        metrics.push_some("aggregation/token_coupling", diagnostics.token_coupling);
+    }
+
+    /// What a reader of the console should not miss.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let saturated: usize = self.records.iter().map(|record| record.saturated).sum();
+        let mut notes = Vec::new();
+        if saturated > 0 {
+            notes.push(format!(
+                "{saturated} tokens are more than e²⁰ times likelier or unlikelier than when sampled; \
+                 their gradient is cut: lower learning_rate or updates_per_rollout"
+            ));
+        }
+        if self.report.without_signal == self.report.groups {
+            notes.push(
+                "every group has equal rewards: the policy loss is 0 by construction".to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn rewards(&self, metrics: &mut MetricRecord) {
+        let rewards: Vec<f64> = self.rollout.rewards().into_iter().flatten().collect();
+        let mean = mean(rewards.iter().copied());
+        metrics.push_some("reward/mean", mean);
+        let deviation =
+            mean.and_then(|mean| self::mean(rewards.iter().map(|r| (r - mean).powi(2))));
+        metrics.push_some("reward/std", deviation.map(f64::sqrt));
+        for (name, scores) in self.parts() {
+            metrics.push_some(format!("reward/{name}"), self::mean(scores.into_iter()));
+        }
+        let report = self.report;
+        let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        metrics.push(
+            "reward/unscorable",
+            share(report.unscorable, report.responses),
+        );
+        metrics.push(
+            "groups/no_signal",
+            share(report.without_signal, report.groups),
+        );
+        let absolute = self
+            .responses
+            .iter()
+            .map(|response| response.advantage.abs());
+        metrics.push_some("advantage/abs_mean", self::mean(absolute));
+    }
+
+    /// The scores of each part of the reward, in the order the verifier names them.
+    fn parts(&self) -> Vec<(&str, Vec<f64>)> {
+        let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
+        for verdict in self.rollout.verdicts() {
+            let Verdict::Scored { parts, .. } = verdict else {
+                continue;
+            };
+            for part in parts {
+                match all.iter_mut().find(|(name, _)| *name == part.name) {
+                    Some((_, scores)) => scores.push(part.score),
+                    None => all.push((&part.name, vec![part.score])),
+                }
+            }
+        }
+        all
+    }
+
+    fn lengths(&self, metrics: &mut MetricRecord) {
+        let lengths = self.rollout.lengths();
+        let pairs = || {
+            lengths
+                .iter()
+                .map(|&l| l as f64)
+                .zip(self.rollout.verdicts())
+        };
+        let of = |wanted: bool| {
+            mean(
+                pairs()
+                    .filter(|(_, v)| v.correct() == Some(wanted))
+                    .map(|(length, _)| length),
+            )
+        };
+        metrics.push_some("length/mean", mean(pairs().map(|(length, _)| length)));
+        metrics.push_some(
+            "length/max",
+            lengths.iter().max().map(|&longest| longest as f64),
+        );
+        metrics.push_some("length/correct", of(true));
+        metrics.push_some("length/incorrect", of(false));
+        let share = self.rollout.truncated() as f64 / lengths.len().max(1) as f64;
+        metrics.push("completion/truncated", share);
+    }
+
+    fn loss(&self, metrics: &mut MetricRecord) {
+        let sum = |pick: fn(&Record) -> f64| self.records.iter().map(pick).sum::<f64>();
+        // A step with several updates reports their mean loss.
+        let updates = self.norms.len().max(1) as f64;
+        let tokens = self
+            .records
+            .iter()
+            .map(|record| record.tokens)
+            .sum::<usize>() as f64;
+        let (policy, kl) = (
+            sum(|r| r.policy_loss) / updates,
+            sum(|r| r.kl_loss) / updates,
+        );
+        let entropy = sum(|r| r.entropy_loss) / updates;
+        metrics.push("loss", policy + kl + entropy);
+        metrics.push("loss/policy", policy);
+        metrics.push("loss/kl", kl);
+        metrics.push("loss/entropy", entropy);
+        if tokens > 0.0 {
+            metrics.push("entropy/mean", sum(|r| r.entropy) / tokens);
+            let divergence: Option<f64> = self.records.iter().map(|record| record.kl).sum();
+            metrics.push_some("kl/reference", divergence.map(|sum| sum / tokens));
+            metrics.push("clip/low", sum(|r| r.clipped_low as f64) / tokens);
+            metrics.push("clip/high", sum(|r| r.clipped_high as f64) / tokens);
+        }
+        let largest = |pick: fn(&Record) -> f64, records: &[Record]| {
+            records.iter().map(pick).fold(0.0, f64::max)
+        };
+        metrics.push("ratio/max", largest(|r| r.largest_ratio, self.records));
+        // Only the first update runs on the weights that sampled.
+        let first = &self.records[..self.records.len() / self.norms.len().max(1)];
+        metrics.push(
+            "sampler/logprob_difference",
+            largest(|r| r.old_difference, first),
+        );
+        metrics.push_some("grad_norm", mean(self.norms.iter().copied()));
+        metrics.push("learning_rate", self.learning_rate);
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0_u32, 0.0), |(n, sum), x| (n + 1, sum + x));
+    (count > 0).then(|| sum / f64::from(count))
+}

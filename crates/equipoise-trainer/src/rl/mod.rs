@@ -1,0 +1,396 @@
+//! Reinforcement learning with verifiable rewards: GRPO and its relatives.
+
+mod metrics;
+mod parts;
+mod rollout;
+mod update;
+
+pub use rollout::Rollout;
+
+use std::path::Path;
+use std::time::Instant;
+
+use equipoise_advantages::Group;
+use equipoise_aggregation::{Response, batch_weights, diagnostics::diagnose};
+use equipoise_core::Finish;
+use equipoise_models::{Decoder, Need, Policy, TokenOutputs};
+use equipoise_optim::{AdamW, Optimizer, Schedule};
+use equipoise_samplers::{Engine, SampleSpec, Sampler};
+use equipoise_tracking::MetricRecord;
+
+use crate::evaluate::{due, evaluate, held_out};
+use crate::gradient::{Sequence, score};
+use crate::learner::{Learner, StepReport};
+use crate::recipe::RlStage;
+use crate::run::{OPTIMIZER_FILE, adamw, apply, schedule};
+use crate::{Assembly, TrainError};
+use parts::Parts;
+use update::Update;
+
+/// The stage that samples, verifies and reinforces.
+pub struct Rl {
+    assembly: Assembly,
+    stage: RlStage,
+    name: String,
+    parts: Parts,
+    sampler: Box<dyn Sampler>,
+    /// The policy at the start of the stage, which the divergence is measured from.
+    reference: Option<Decoder>,
+    optimizer: AdamW,
+    schedule: Schedule,
+    /// Training problems used by earlier stages.
+    first_problem: u64,
+    /// Which stage of the run this is; part of the samples' addresses.
+    stage_number: u64,
+}
+
+impl Rl {
+    /// The stage at its first step. `name` is what its records are called, `stage_number` its place
+    /// in the run and `first_problem` the number of problems earlier stages have used. `reference`
+    /// is needed if and only if the recipe weighs a divergence.
+    ///
+    /// # Errors
+    /// If a part of the recipe is impossible.
+    pub fn new(
+        assembly: Assembly,
+        stage: RlStage,
+        name: String,
+        stage_number: u64,
+        first_problem: u64,
+        reference: Option<Decoder>,
+    ) -> Result<Self, TrainError> {
+        if assembly.source.is_empty() {
+            let reason = format!("{name}: the data holds no training problem");
+            return Err(TrainError::Assembly(reason));
+        }
+        Ok(Self {
+            parts: Parts::new(&stage)?,
+            sampler: Box::new(Engine::new(assembly.decoder.clone())),
+            reference,
+            optimizer: adamw(stage.betas, stage.adam_epsilon, stage.weight_decay)?,
+            schedule: schedule(
+                stage.schedule,
+                stage.warmup_steps,
+                stage.steps,
+                stage.final_fraction,
+            ),
+            assembly,
+            stage,
+            name,
+            first_problem,
+            stage_number,
+        })
+    }
+
+    /// Samples and verifies the completions of a step, without training on them.
+    ///
+    /// # Errors
+    /// If a prompt cannot be tokenized or sampled.
+    pub fn rollout(&mut self, step: u64) -> Result<Rollout, TrainError> {
+        let version = self.optimizer.steps();
+        self.sampler
+            .sync(self.assembly.decoder.parameters(), version)?;
+        let count = self.stage.prompts_per_step as u64;
+        let first = self.first_problem + step * count;
+        let problems = (first..first + count)
+            .map(|n| self.assembly.source.train(n))
+            .collect();
+        let sampler = &self.assembly.recipe.sampler;
+        let spec = SampleSpec {
+            seed: self.assembly.recipe.seed,
+            // Two stages never share a stream: the high half of the coordinate is the stage.
+            step: (self.stage_number << 32) | step,
+            samples_per_prompt: self.stage.samples_per_prompt,
+            temperature: sampler.temperature,
+            top_k: sampler.top_k,
+            top_p: sampler.top_p,
+            min_p: sampler.min_p,
+            stop: vec![self.assembly.tokenizer.eos()],
+            max_new_tokens: sampler.max_new_tokens,
+        };
+        Rollout::new(&self.assembly, &mut *self.sampler, problems, &spec)
+    }
+
+    /// The advantage of every response of a rollout, with what happened on the way.
+    ///
+    /// # Errors
+    /// Never for a rollout of this stage, whose groups are whole.
+    pub fn advantages(
+        &self,
+        rollout: &Rollout,
+    ) -> Result<equipoise_advantages::Advantages, TrainError> {
+        let (rewards, lengths) = (rollout.rewards(), rollout.lengths());
+        let groups = rewards
+            .chunks(self.stage.samples_per_prompt)
+            .zip(lengths.chunks(self.stage.samples_per_prompt))
+            .map(|(rewards, lengths)| Group::new(rewards, lengths));
+        Ok(self
+            .parts
+            .estimator
+            .estimate(&groups.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// The loss-carrying tokens and the advantage of every response.
+    fn responses(&self, rollout: &Rollout, advantages: &[f64]) -> Vec<Response> {
+        let rows = rollout.completions().iter().zip(advantages);
+        rows.map(|(completion, &advantage)| {
+            let masked = self.stage.mask_truncated && completion.finish == Finish::Length;
+            Response {
+                tokens: if masked { 0 } else { completion.tokens.len() },
+                advantage,
+            }
+        })
+        .collect()
+    }
+
+    /// The aggregation weight of every response of one optimiser step.
+    ///
+    /// # Errors
+    /// If the rule breaks its contract.
+    fn weights(&self, responses: &[Response]) -> Result<Vec<f64>, TrainError> {
+        let groups =
+            vec![self.stage.samples_per_prompt; responses.len() / self.stage.samples_per_prompt];
+        Ok(batch_weights(&*self.parts.reducer, responses, &groups)?)
+    }
+
+    fn report(&self, step: u64) -> StepReport {
+        StepReport {
+            metrics: MetricRecord::new(&self.name, step),
+            timings: MetricRecord::new(&self.name, step),
+            ..StepReport::default()
+        }
+    }
+
+    fn evaluate(&self, report: &mut StepReport) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let problems = held_out(&self.assembly, self.stage.eval_problems);
+        evaluate(&self.assembly, problems)?.record(&mut report.metrics);
+        report
+            .timings
+            .push("seconds/evaluate", start.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// The alarm with the recipe's key and what to do, for something that passed its limit.
+    fn alarm(&self, step: u64, what: String) -> TrainError {
+        TrainError::Alarm {
+            stage: self.name.clone(),
+            step,
+            what,
+        }
+    }
+}
+
+impl Learner for Rl {
+    fn step(&mut self, step: u64) -> Result<StepReport, TrainError> {
+        let start = Instant::now();
+        let mut report = self.report(step);
+        if due(step, self.stage.eval_every) {
+            self.evaluate(&mut report)?;
+        }
+
+        // 1 problems, 2 sample, 3 verify
+        let rollout = self.rollout(step)?;
+        self.check_rollout(step, &rollout)?;
+
+        // 4 advantages: one number per response
+        let advantages = self.advantages(&rollout)?;
+        self.check_signal(step, &advantages.report)?;
+        let responses = self.responses(&rollout, &advantages.values);
+
+        let training = Instant::now();
+        let need = Need::at_temperature(self.assembly.recipe.sampler.temperature);
+        let sequences = rollout.sequences(&responses);
+        let reference = self.reference_outputs(&sequences, &need)?;
+
+        let per_update = responses.len() / self.stage.updates_per_rollout;
+        let learning_rate = self.stage.learning_rate * self.schedule.at(step);
+        let (mut weights, mut records, mut norms) = (Vec::new(), Vec::new(), Vec::new());
+        for first in (0..responses.len()).step_by(per_update) {
+            let range = first..first + per_update;
+
+            // 5 weights: one number per response, once for the whole optimiser step
+            let update_weights = self.weights(&responses[range.clone()])?;
+
+            // 6 forward, objective and backward, micro-batch by micro-batch
+            let update = Update {
+                stage: &self.stage,
+                parts: &self.parts,
+                completions: &rollout.completions()[range.clone()],
+                responses: &responses[range.clone()],
+                weights: &update_weights,
+                reference: reference.as_ref().map(|rows| &rows[range.clone()]),
+            };
+            let policy: &dyn Policy = &self.assembly.decoder;
+            let (gradients, update_records) =
+                update.gradient(policy, &sequences[range.clone()], &need)?;
+
+            // 7 clip and step; the sampler is told at the next rollout
+            if first == 0 {
+                self.check_agreement(step, &update_records)?;
+            }
+            let limit = self.stage.max_grad_norm;
+            let parameters = self.assembly.decoder.parameters();
+            norms.push(apply(
+                &mut self.optimizer,
+                parameters,
+                &gradients,
+                learning_rate,
+                limit,
+            )?);
+            weights.extend(update_weights);
+            records.extend(update_records);
+        }
+
+        let group_sizes = vec![self.stage.samples_per_prompt; self.stage.prompts_per_step];
+        let rule = self.parts.reducer.name();
+        let diagnostics = diagnose(rule, &responses, &group_sizes, &weights)?;
+        let summary = metrics::Summary {
+            rollout: &rollout,
+            responses: &responses,
+            report: &advantages.report,
+            records: &records,
+            diagnostics: &diagnostics,
+            norms: &norms,
+            learning_rate,
+        };
+        summary.record(&mut report.metrics);
+        report.notes.extend(summary.notes());
+        report.completions = rollout.records(
+            &self.name,
+            step,
+            &responses,
+            &weights,
+            self.stage.completions_logged,
+        );
+        rollout.timings(&mut report.timings);
+        let fed: usize = sequences
+            .iter()
+            .map(|s| s.prompt.len() + s.response.len())
+            .sum();
+        let seconds = training.elapsed().as_secs_f64();
+        report.timings.push("seconds/train", seconds);
+        report
+            .timings
+            .push("tokens_per_second/train", fed as f64 / seconds);
+        report
+            .timings
+            .push("seconds", start.elapsed().as_secs_f64());
+        Ok(report)
+    }
+
+    fn finish(&mut self, step: u64) -> Result<StepReport, TrainError> {
+        let mut report = self.report(step);
+        self.evaluate(&mut report)?;
+        Ok(report)
+    }
+
+    fn save(&self, directory: &Path) -> Result<(), TrainError> {
+        Ok(self.optimizer.save(&directory.join(OPTIMIZER_FILE))?)
+    }
+
+    fn load(&mut self, directory: &Path) -> Result<(), TrainError> {
+        let parameters: Vec<_> = self.assembly.decoder.parameters().iter().collect();
+        Ok(self
+            .optimizer
+            .load(&directory.join(OPTIMIZER_FILE), &parameters)?)
+    }
+}
+
+impl Rl {
+    /// The reference's numbers for every response, if a divergence is weighed.
+    fn reference_outputs(
+        &self,
+        sequences: &[Sequence<'_>],
+        need: &Need,
+    ) -> Result<Option<Vec<Vec<f32>>>, TrainError> {
+        let Some(reference) = &self.reference else {
+            return Ok(None);
+        };
+        let parts = score(
+            reference,
+            sequences,
+            self.stage.tokens_per_micro_batch,
+            need,
+        )?;
+        let rows = |outputs: TokenOutputs| -> Vec<Vec<f32>> {
+            outputs.logprobs.rows().map(<[f32]>::to_vec).collect()
+        };
+        Ok(Some(parts.into_iter().flat_map(rows).collect()))
+    }
+
+    /// Stops a run whose rewards or completions are mostly unusable.
+    fn check_rollout(&self, step: u64, rollout: &Rollout) -> Result<(), TrainError> {
+        let count = rollout.completions().len().max(1) as f64;
+        let unscorable = rollout.unscorable().count() as f64 / count;
+        if unscorable > self.stage.max_unscorable_share {
+            let why = rollout.unscorable().next().unwrap_or_default();
+            return Err(self.alarm(step, format!(
+                "{:.0} % of the completions could not be scored, more than max_unscorable_share = {}; \
+                 the first reason: {why}. Check that verifier.kind fits the answers of the data",
+                100.0 * unscorable, self.stage.max_unscorable_share
+            )));
+        }
+        let truncated = rollout.truncated() as f64 / count;
+        if let Some(limit) = self
+            .stage
+            .max_truncated_share
+            .filter(|&limit| truncated > limit)
+        {
+            return Err(self.alarm(
+                step,
+                format!(
+                    "{:.0} % of the completions were cut off at max_new_tokens = {}, more than \
+                 max_truncated_share = {limit}. Raise sampler.max_new_tokens, or train longer on \
+                 demonstrations that end",
+                    100.0 * truncated,
+                    self.assembly.recipe.sampler.max_new_tokens
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Stops a run whose groups mostly teach nothing.
+    fn check_signal(
+        &self,
+        step: u64,
+        report: &equipoise_advantages::Report,
+    ) -> Result<(), TrainError> {
+        let share = report.without_signal as f64 / report.groups.max(1) as f64;
+        match self
+            .stage
+            .max_no_signal_share
+            .filter(|&limit| share > limit)
+        {
+            None => Ok(()),
+            Some(limit) => Err(self.alarm(
+                step,
+                format!(
+                    "{:.0} % of the groups have equal rewards and teach nothing, more than \
+                 max_no_signal_share = {limit}. Take easier or harder problems, or raise \
+                 samples_per_prompt or the temperature",
+                    100.0 * share
+                ),
+            )),
+        }
+    }
+
+    /// Stops a run whose sampler and trainer disagree about the same tokens and weights.
+    fn check_agreement(&self, step: u64, records: &[update::Record]) -> Result<(), TrainError> {
+        let largest = records
+            .iter()
+            .map(|record| record.old_difference)
+            .fold(0.0, f64::max);
+        // Written so that NaN is an alarm, too.
+        if largest <= self.stage.max_logprob_difference {
+            return Ok(());
+        }
+        Err(self.alarm(step, format!(
+            "the sampler and the trainer differ by {largest:.2e} in the log-probability of a token \
+             they computed with the same weights, more than max_logprob_difference = {:.2e}: \
+             importance ratios would be wrong. This is a bug of the sampler or the model",
+            self.stage.max_logprob_difference
+        )))
+    }
+}

@@ -1,0 +1,194 @@
+//! What was sampled in one step, and what the verifier said about it.
+
+use std::time::Instant;
+
+use equipoise_aggregation::Response;
+use equipoise_core::{Completion, Finish, Problem, Prompt};
+use equipoise_samplers::{SampleSpec, Sampler};
+use equipoise_tracking::{CompletionRecord, MetricRecord};
+use equipoise_verifiers::{Part, Verdict, verify_all};
+
+use crate::gradient::Sequence;
+use crate::{Assembly, TrainError};
+
+/// Problems, completions and verdicts of one step; completions lie group after group.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    problems: Vec<Problem>,
+    prompts: Vec<Prompt>,
+    samples_per_prompt: usize,
+    completions: Vec<Completion>,
+    texts: Vec<String>,
+    verdicts: Vec<Verdict>,
+    seconds_sample: f64,
+    seconds_verify: f64,
+}
+
+impl Rollout {
+    pub(super) fn new(
+        assembly: &Assembly,
+        sampler: &mut dyn Sampler,
+        problems: Vec<Problem>,
+        spec: &SampleSpec,
+    ) -> Result<Self, TrainError> {
+        let prompts = problems
+            .iter()
+            .map(|problem| assembly.prompt(problem))
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let start = Instant::now();
+        let completions: Vec<Completion> = sampler
+            .sample(&prompts, spec)?
+            .into_iter()
+            .flatten()
+            .collect();
+        let seconds_sample = start.elapsed().as_secs_f64();
+
+        let start = Instant::now();
+        let texts: Vec<String> = completions
+            .iter()
+            .map(|one| assembly.tokenizer.decode(&one.tokens))
+            .collect();
+        let pairs: Vec<(&Problem, &str)> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| (&problems[at / spec.samples_per_prompt], text.as_str()))
+            .collect();
+        let verdicts = verify_all(&*assembly.verifier, &pairs);
+        let seconds_verify = start.elapsed().as_secs_f64();
+        Ok(Self {
+            problems,
+            prompts,
+            samples_per_prompt: spec.samples_per_prompt,
+            completions,
+            texts,
+            verdicts,
+            seconds_sample,
+            seconds_verify,
+        })
+    }
+
+    /// The completions, group after group.
+    pub fn completions(&self) -> &[Completion] {
+        &self.completions
+    }
+
+    /// What the verifier said, completion by completion.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// The completions as text, without the end-of-sequence token.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The prompt of completion `at` in token ids.
+    ///
+    /// # Panics
+    /// If there is no such completion.
+    pub fn prompt(&self, at: usize) -> &Prompt {
+        &self.prompts[at / self.samples_per_prompt]
+    }
+
+    /// The problem of completion `at`.
+    ///
+    /// # Panics
+    /// If there is no such completion.
+    pub fn problem(&self, at: usize) -> &Problem {
+        &self.problems[at / self.samples_per_prompt]
+    }
+
+    /// The rewards; `None` where a completion could not be scored.
+    pub fn rewards(&self) -> Vec<Option<f64>> {
+        self.verdicts.iter().map(Verdict::reward).collect()
+    }
+
+    /// The number of tokens of each completion.
+    pub fn lengths(&self) -> Vec<usize> {
+        self.completions
+            .iter()
+            .map(|completion| completion.tokens.len())
+            .collect()
+    }
+
+    /// Why completions could not be scored, one reason per such completion.
+    pub fn unscorable(&self) -> impl Iterator<Item = &str> {
+        self.verdicts.iter().filter_map(|verdict| match verdict {
+            Verdict::Unscorable { why } => Some(why.as_str()),
+            Verdict::Scored { .. } => None,
+        })
+    }
+
+    /// How many completions were cut off.
+    pub fn truncated(&self) -> usize {
+        self.completions
+            .iter()
+            .filter(|one| one.finish == Finish::Length)
+            .count()
+    }
+
+    /// What goes through the model: prompt and response of every completion, the response of a
+    /// masked one left out.
+    pub(super) fn sequences(&self, responses: &[Response]) -> Vec<Sequence<'_>> {
+        let rows = self.completions.iter().zip(responses).enumerate();
+        rows.map(|(at, (completion, response))| Sequence {
+            prompt: &self.prompt(at).tokens,
+            response: &completion.tokens[..response.tokens],
+        })
+        .collect()
+    }
+
+    /// The first `limit` completions for the record.
+    pub(super) fn records(
+        &self,
+        stage: &str,
+        step: u64,
+        responses: &[Response],
+        weights: &[f64],
+        limit: usize,
+    ) -> Vec<CompletionRecord> {
+        let count = limit.min(self.completions.len());
+        let record = |at: usize| {
+            let (parts, unscorable) = match &self.verdicts[at] {
+                Verdict::Scored { parts, .. } => (named(parts), None),
+                Verdict::Unscorable { why } => (Vec::new(), Some(why.clone())),
+            };
+            let problem = self.problem(at);
+            CompletionRecord {
+                stage: stage.to_owned(),
+                step,
+                problem: problem.id,
+                sample: (at % self.samples_per_prompt) as u32,
+                prompt: problem.prompt.clone(),
+                completion: self.texts[at].clone(),
+                answer: problem.answer.clone(),
+                reward: self.verdicts[at].reward(),
+                parts,
+                unscorable,
+                advantage: responses[at].advantage,
+                weight: weights[at],
+                tokens: responses[at].tokens,
+                finish: self.completions[at].finish,
+            }
+        };
+        (0..count).map(record).collect()
+    }
+
+    pub(super) fn timings(&self, timings: &mut MetricRecord) {
+        let tokens: usize = self.lengths().iter().sum();
+        timings.push("seconds/sample", self.seconds_sample);
+        timings.push("seconds/verify", self.seconds_verify);
+        timings.push(
+            "tokens_per_second/sample",
+            tokens as f64 / self.seconds_sample,
+        );
+    }
+}
+
+fn named(parts: &[Part]) -> Vec<(String, f64)> {
+    parts
+        .iter()
+        .map(|part| (part.name.clone(), part.score))
+        .collect()
+}

@@ -1,0 +1,390 @@
+//! A run: the stages of a recipe one after the other, recorded, saved and resumable.
+//!
+//! ```text
+//! runs/NAME/
+//!     recipe.toml           the resolved recipe
+//!     metrics.jsonl         numbers that depend on recipe and seed alone
+//!     timings.jsonl         numbers that depend on the clock
+//!     completions.jsonl     samples with reward, advantage and weight
+//!     checkpoints/          see the checkpoint module
+//!     reference-STAGE/      the frozen policy a stage's divergence is measured from
+//!     report.html           the curves
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use equipoise_models::{Decoder, Gradients, Parameters};
+use equipoise_optim::{
+    AdamW, AdamWConfig, Optimizer, Schedule, ScheduleKind, Update, clip_scale, global_norm,
+};
+use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, report};
+
+use crate::checkpoint::{Checkpoint, Progress, newest};
+use crate::learner::{Learner, StepReport};
+use crate::recipe::{self, Recipe, Stage};
+use crate::{Assembly, Rl, Sft, TrainError, tokenizer_file};
+
+/// The optimiser's state inside a checkpoint.
+pub(crate) const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const RECIPE_FILE: &str = "recipe.toml";
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All stages are done; the report is at this path.
+    Finished {
+        /// The report.
+        report: PathBuf,
+    },
+    /// It was asked to stop; everything is saved in this checkpoint.
+    Interrupted {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+    },
+}
+
+/// A run and its directory.
+pub struct Run {
+    assembly: Assembly,
+    directory: PathBuf,
+    progress: Progress,
+    recorder: JsonlTracker,
+    /// The checkpoint to load the stage's state from, after a resume in the middle of it.
+    resumed_from: Option<PathBuf>,
+    finished: bool,
+}
+
+impl Run {
+    /// Starts a run in a directory that must not hold one yet.
+    ///
+    /// # Errors
+    /// If the directory holds records or a recipe already, or the recipe's parts cannot be built; in
+    /// both cases nothing is changed.
+    pub fn create(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
+        let recipe_file = directory.join(RECIPE_FILE);
+        if recipe_file.exists() {
+            return Err(TrainError::Assembly(format!(
+                "{} already holds a run: resume it with --resume, or choose another name with \
+                 --set name=…",
+                directory.display()
+            )));
+        }
+        let text = recipe.to_toml()?;
+        let assembly = Assembly::new(recipe)?;
+        let recorder = JsonlTracker::create(directory)?;
+        write(&recipe_file, text.as_bytes())?;
+        Ok(Self {
+            assembly,
+            directory: directory.to_owned(),
+            progress: Progress::default(),
+            recorder,
+            resumed_from: None,
+            finished: false,
+        })
+    }
+
+    /// Goes on with a run where its newest checkpoint was written, or from the start if it has none
+    /// yet. What was recorded after the checkpoint is cut off and done again.
+    ///
+    /// # Errors
+    /// If the directory holds no run, the recipe is another one, or the checkpoint is damaged.
+    pub fn resume(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
+        let path = directory.join(RECIPE_FILE);
+        let saved = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
+        same_recipe(&saved, &recipe.to_toml()?, directory)?;
+        let Some(checkpoint) = newest(directory)? else {
+            return Ok(Self {
+                assembly: Assembly::new(recipe)?,
+                directory: directory.to_owned(),
+                progress: Progress::default(),
+                recorder: JsonlTracker::resume(directory, Positions::default())?,
+                resumed_from: None,
+                finished: false,
+            });
+        };
+        let state = Checkpoint::read(&checkpoint)?;
+        same_recipe(&state.recipe, &saved, &checkpoint)?;
+        Ok(Self {
+            assembly: Assembly::with_model(recipe, &checkpoint)?,
+            directory: directory.to_owned(),
+            progress: state.progress,
+            recorder: JsonlTracker::resume(directory, state.positions)?,
+            resumed_from: Some(checkpoint),
+            finished: state.finished,
+        })
+    }
+
+    /// The parts of the run.
+    pub fn assembly(&self) -> &Assembly {
+        &self.assembly
+    }
+
+    /// How far the run has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Runs what is left of the stages. `watcher` sees every event as it happens; `stop` is looked
+    /// at after every step.
+    ///
+    /// # Errors
+    /// If a stage fails, or something cannot be written.
+    pub fn train(
+        &mut self,
+        watcher: &mut dyn Tracker,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, TrainError> {
+        while !self.finished {
+            let stage = self.progress.stage;
+            let mut learner = self.learner(stage)?;
+            let resumed = self.resumed_from.take();
+            if let Some(checkpoint) = resumed.filter(|_| self.progress.step > 0) {
+                learner.load(&checkpoint)?;
+            }
+            if let Some(checkpoint) = self.stage(&mut *learner, watcher, stop)? {
+                self.report()?;
+                return Ok(Outcome::Interrupted { checkpoint });
+            }
+        }
+        Ok(Outcome::Finished {
+            report: self.report()?,
+        })
+    }
+
+    /// Writes the report of what is recorded so far.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn report(&mut self) -> Result<PathBuf, TrainError> {
+        self.recorder.flush()?;
+        Ok(report::write(&self.directory)?)
+    }
+
+    /// Runs one stage to its end. Returns a checkpoint if it was asked to stop before.
+    fn stage(
+        &mut self,
+        learner: &mut dyn Learner,
+        watcher: &mut dyn Tracker,
+        stop: &AtomicBool,
+    ) -> Result<Option<PathBuf>, TrainError> {
+        let stage = self.assembly.recipe.stages[self.progress.stage].clone();
+        let every = checkpoint_every(&stage);
+        while self.progress.step < stage.steps() {
+            let report = learner.step(self.progress.step)?;
+            self.record(&report, watcher)?;
+            if report.finished {
+                return self.next_stage(learner);
+            }
+            self.progress.step += 1;
+            self.progress.total_steps += 1;
+            let last = self.progress.step == stage.steps();
+            if stop.load(Ordering::Relaxed) && !last {
+                return self.save(learner).map(Some);
+            }
+            if every > 0 && self.progress.step.is_multiple_of(every) && !last {
+                self.save(learner)?;
+            }
+        }
+        let report = learner.finish(self.progress.step)?;
+        self.record(&report, watcher)?;
+        let checkpoint = self.next_stage(learner)?;
+        Ok(checkpoint.filter(|_| stop.load(Ordering::Relaxed) && !self.finished))
+    }
+
+    /// Moves on to the next stage and saves that.
+    fn next_stage(&mut self, learner: &mut dyn Learner) -> Result<Option<PathBuf>, TrainError> {
+        let stages = &self.assembly.recipe.stages;
+        let (problems, demonstrations) = used(&stages[self.progress.stage], self.progress.step);
+        self.finished = self.progress.stage + 1 == stages.len();
+        let name = self.checkpoint_name();
+        self.progress.problems += problems;
+        self.progress.demonstrations += demonstrations;
+        if !self.finished {
+            self.progress.stage += 1;
+            self.progress.step = 0;
+        }
+        self.write_checkpoint(learner, &name)?;
+        Ok(None)
+    }
+
+    fn record(&mut self, report: &StepReport, watcher: &mut dyn Tracker) -> Result<(), TrainError> {
+        for tracker in [&mut self.recorder as &mut dyn Tracker, watcher] {
+            for note in &report.notes {
+                tracker.record(&Event::Note(note))?;
+            }
+            for completion in &report.completions {
+                tracker.record(&Event::Completion(completion))?;
+            }
+            tracker.record(&Event::Timing(&report.timings))?;
+            tracker.record(&Event::Metrics(&report.metrics))?;
+            tracker.flush()?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint_name(&self) -> String {
+        let Progress {
+            stage,
+            step,
+            total_steps,
+            ..
+        } = self.progress;
+        let kind = self.assembly.recipe.stages[stage].kind();
+        format!("{total_steps:06}-{stage}{kind}-{step:06}")
+    }
+
+    fn save(&mut self, learner: &dyn Learner) -> Result<PathBuf, TrainError> {
+        self.write_checkpoint(learner, &self.checkpoint_name())
+    }
+
+    fn write_checkpoint(
+        &mut self,
+        learner: &dyn Learner,
+        name: &str,
+    ) -> Result<PathBuf, TrainError> {
+        let positions = self.recorder.positions()?;
+        let recipe = self.assembly.recipe.to_toml()?;
+        let state = Checkpoint::new(self.progress, self.finished, positions, recipe);
+        state.write(&self.directory, name, |directory| {
+            self.assembly.decoder.save(directory)?;
+            self.assembly.tokenizer.save(tokenizer_file(directory))?;
+            learner.save(directory)
+        })
+    }
+
+    fn learner(&self, at: usize) -> Result<Box<dyn Learner>, TrainError> {
+        let name = self.assembly.recipe.stage_key(at);
+        // Records are called "sft" and "rl", or "rl.1" for the second of its kind.
+        let name = name.strip_prefix("stage.").unwrap_or(&name).to_owned();
+        let assembly = self.assembly.clone();
+        let Progress {
+            problems,
+            demonstrations,
+            ..
+        } = self.progress;
+        Ok(match self.assembly.recipe.stages[at].clone() {
+            Stage::Sft(stage) => Box::new(Sft::new(assembly, stage, name, demonstrations)?),
+            Stage::Rl(stage) => {
+                let reference = self.reference(at, &stage)?;
+                Box::new(Rl::new(
+                    assembly, stage, name, at as u64, problems, reference,
+                )?)
+            }
+        })
+    }
+
+    /// The frozen policy of a stage: written when the stage begins, read when it is resumed.
+    fn reference(&self, at: usize, stage: &recipe::RlStage) -> Result<Option<Decoder>, TrainError> {
+        if stage.kl_coefficient == 0.0 {
+            return Ok(None);
+        }
+        let directory = self.directory.join(format!("reference-{at}"));
+        if self.progress.step > 0 {
+            return Ok(Some(Decoder::load(&directory)?));
+        }
+        self.assembly.decoder.save(&directory)?;
+        Ok(Some(self.assembly.decoder.frozen_copy()?))
+    }
+}
+
+/// The training problems and demonstrations a stage uses in this many steps.
+fn used(stage: &Stage, steps: u64) -> (u64, u64) {
+    match stage {
+        Stage::Sft(stage) => (0, steps * stage.batch_size as u64),
+        Stage::Rl(stage) => (steps * stage.prompts_per_step as u64, 0),
+    }
+}
+
+fn checkpoint_every(stage: &Stage) -> u64 {
+    match stage {
+        Stage::Sft(stage) => stage.checkpoint_every,
+        Stage::Rl(stage) => stage.checkpoint_every,
+    }
+}
+
+/// Refuses to go on with another recipe, naming the first line that differs.
+fn same_recipe(saved: &str, given: &str, path: &Path) -> Result<(), TrainError> {
+    if saved == given {
+        return Ok(());
+    }
+    let mut pairs = saved.lines().zip(given.lines());
+    let (was, is) = pairs
+        .find(|(a, b)| a != b)
+        .unwrap_or(("(shorter)", "(longer)"));
+    Err(TrainError::Checkpoint {
+        path: path.to_owned(),
+        reason: format!(
+            "it belongs to another recipe: there `{was}`, here `{is}`. Resume with the same recipe \
+             and overrides, or start a new run with --set name=…"
+        ),
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(TrainError::file("write", path))
+}
+
+/// AdamW with a recipe's settings.
+pub(crate) fn adamw(
+    betas: (f64, f64),
+    epsilon: f64,
+    weight_decay: f64,
+) -> Result<AdamW, TrainError> {
+    Ok(AdamW::new(AdamWConfig {
+        beta1: betas.0,
+        beta2: betas.1,
+        epsilon,
+        weight_decay,
+        decay_vectors: false,
+        frozen: std::collections::BTreeSet::new(),
+    })?)
+}
+
+/// The schedule of a stage.
+pub(crate) fn schedule(
+    kind: recipe::ScheduleKind,
+    warmup_steps: u64,
+    total_steps: u64,
+    final_fraction: Option<f64>,
+) -> Schedule {
+    Schedule {
+        kind: match kind {
+            recipe::ScheduleKind::Constant => ScheduleKind::Constant,
+            recipe::ScheduleKind::Linear => ScheduleKind::Linear,
+            recipe::ScheduleKind::Cosine => ScheduleKind::Cosine,
+        },
+        warmup_steps,
+        total_steps,
+        final_fraction: final_fraction.unwrap_or(1.0),
+    }
+}
+
+/// One optimiser step with the gradient clipped to `max_norm`; returns the norm before.
+pub(crate) fn apply(
+    optimizer: &mut AdamW,
+    parameters: &Parameters,
+    gradients: &Gradients,
+    learning_rate: f64,
+    max_norm: f64,
+) -> Result<f64, TrainError> {
+    let updates: Vec<Update<'_>> = parameters
+        .iter()
+        .enumerate()
+        .map(|(at, (name, parameter))| Update {
+            name,
+            parameter,
+            gradient: gradients.get(at),
+        })
+        .collect();
+    let present = updates
+        .iter()
+        .filter_map(|update| Some((update.name, update.gradient?)));
+    let norm = global_norm(present)?;
+    optimizer.step(&updates, learning_rate, clip_scale(norm, max_norm))?;
+    Ok(norm)
+}

@@ -1,0 +1,192 @@
+//! Supervised fine-tuning on demonstrations.
+
+use std::path::Path;
+use std::time::Instant;
+
+use equipoise_aggregation::rules::TokenMean;
+use equipoise_aggregation::{Reducer, Response};
+use equipoise_models::{Need, Policy};
+use equipoise_optim::{AdamW, Optimizer, Schedule};
+use equipoise_tracking::MetricRecord;
+
+use crate::evaluate::{due, evaluate, held_out};
+use crate::gradient::{ResponseLoss, Sequence, accumulate};
+use crate::learner::{Learner, StepReport};
+use crate::recipe::SftStage;
+use crate::run::{OPTIMIZER_FILE, adamw, apply, schedule};
+use crate::{Assembly, TrainError};
+
+/// The stage that imitates demonstrations: the mean negative log-likelihood of their tokens, the
+/// end-of-sequence token included.
+pub struct Sft {
+    assembly: Assembly,
+    stage: SftStage,
+    name: String,
+    optimizer: AdamW,
+    schedule: Schedule,
+    /// Demonstrations used by earlier stages.
+    first_demonstration: u64,
+}
+
+impl Sft {
+    /// The stage at its first step. `name` is what its records are called, and `first_demonstration`
+    /// the number of demonstrations earlier stages have used.
+    ///
+    /// # Errors
+    /// If the source has no demonstrations or the optimiser's settings are impossible.
+    pub fn new(
+        assembly: Assembly,
+        stage: SftStage,
+        name: String,
+        first_demonstration: u64,
+    ) -> Result<Self, TrainError> {
+        if assembly.source.demonstration(first_demonstration).is_none() {
+            return Err(TrainError::Assembly(format!(
+                "{name}: the data has no demonstrations to imitate; add a \"completion\" to its rows \
+                 or remove the stage"
+            )));
+        }
+        Ok(Self {
+            optimizer: adamw(stage.betas, stage.adam_epsilon, stage.weight_decay)?,
+            schedule: schedule(
+                stage.schedule,
+                stage.warmup_steps,
+                stage.steps,
+                stage.final_fraction,
+            ),
+            assembly,
+            stage,
+            name,
+            first_demonstration,
+        })
+    }
+
+    /// The prompt's and the response's tokens of each demonstration of a step.
+    fn batch(&self, step: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>, TrainError> {
+        let count = self.stage.batch_size as u64;
+        let first = self.first_demonstration + step * count;
+        let tokenizer = &self.assembly.tokenizer;
+        let demonstrations =
+            (first..first + count).filter_map(|n| self.assembly.source.demonstration(n));
+        demonstrations
+            .map(|demonstration| {
+                let prompt = tokenizer.encode(&demonstration.problem.prompt)?;
+                let mut response = tokenizer.encode(&demonstration.completion)?;
+                response.push(tokenizer.eos());
+                Ok((prompt, response))
+            })
+            .collect()
+    }
+
+    fn evaluate(&self, report: &mut StepReport) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let problems = held_out(&self.assembly, self.stage.eval_problems);
+        let evaluation = evaluate(&self.assembly, problems)?;
+        evaluation.record(&mut report.metrics);
+        report
+            .timings
+            .push("seconds/evaluate", start.elapsed().as_secs_f64());
+        let goal = self.stage.stop_at_accuracy;
+        if let (Some(accuracy), Some(goal)) = (evaluation.accuracy(), goal) {
+            report.finished = accuracy >= goal;
+        }
+        Ok(())
+    }
+
+    fn report(&self, step: u64) -> StepReport {
+        StepReport {
+            metrics: MetricRecord::new(&self.name, step),
+            timings: MetricRecord::new(&self.name, step),
+            ..StepReport::default()
+        }
+    }
+}
+
+impl Learner for Sft {
+    fn step(&mut self, step: u64) -> Result<StepReport, TrainError> {
+        let start = Instant::now();
+        let mut report = self.report(step);
+        if due(step, self.stage.eval_every) {
+            self.evaluate(&mut report)?;
+            if report.finished {
+                return Ok(report);
+            }
+        }
+
+        // 1 demonstrations, in token ids
+        let batch = self.batch(step)?;
+        let sequences: Vec<Sequence<'_>> = batch
+            .iter()
+            .map(|(prompt, response)| Sequence { prompt, response })
+            .collect();
+
+        // 2 one weight per response, for the whole batch
+        let responses: Vec<Response> = batch
+            .iter()
+            .map(|(_, response)| Response {
+                tokens: response.len(),
+                advantage: 1.0,
+            })
+            .collect();
+        let weights = TokenMean.weights(&responses);
+
+        // 3 loss and gradient
+        let need = Need::at_temperature(1.0);
+        let budget = self.stage.tokens_per_micro_batch;
+        let policy: &dyn Policy = &self.assembly.decoder;
+        let (gradients, losses) =
+            accumulate(policy, &sequences, budget, &need, |at, logprobs, _| {
+                let weight = weights[at];
+                let loss: f64 = logprobs.iter().map(|&logprob| -f64::from(logprob)).sum();
+                ResponseLoss {
+                    logprobs: vec![-weight as f32; logprobs.len()],
+                    entropies: vec![0.0; logprobs.len()],
+                    record: weight * loss,
+                }
+            })?;
+
+        // 4 clip and step
+        let learning_rate = self.stage.learning_rate * self.schedule.at(step);
+        let norm = apply(
+            &mut self.optimizer,
+            policy.parameters(),
+            &gradients,
+            learning_rate,
+            self.stage.max_grad_norm,
+        )?;
+
+        let tokens: usize = responses.iter().map(|response| response.tokens).sum();
+        let metrics = &mut report.metrics;
+        metrics.push("loss", losses.iter().sum());
+        metrics.push("grad_norm", norm);
+        metrics.push("learning_rate", learning_rate);
+        metrics.push("tokens", tokens as f64);
+        let seconds = start.elapsed().as_secs_f64();
+        report.timings.push("seconds", seconds);
+        let fed: usize = batch
+            .iter()
+            .map(|(prompt, response)| prompt.len() + response.len())
+            .sum();
+        report
+            .timings
+            .push("tokens_per_second/train", fed as f64 / seconds);
+        Ok(report)
+    }
+
+    fn finish(&mut self, step: u64) -> Result<StepReport, TrainError> {
+        let mut report = self.report(step);
+        self.evaluate(&mut report)?;
+        Ok(report)
+    }
+
+    fn save(&self, directory: &Path) -> Result<(), TrainError> {
+        Ok(self.optimizer.save(&directory.join(OPTIMIZER_FILE))?)
+    }
+
+    fn load(&mut self, directory: &Path) -> Result<(), TrainError> {
+        let parameters: Vec<_> = self.assembly.decoder.parameters().iter().collect();
+        Ok(self
+            .optimizer
+            .load(&directory.join(OPTIMIZER_FILE), &parameters)?)
+    }
+}
