@@ -1,0 +1,6 @@
+//! What must hold of `equipoise-aggregation` for every input, and its agreement with a reference program.
+//!
+//! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
+
+mod properties;
+mod reference;
