@@ -3,4 +3,5 @@
 pub mod gemm;
 pub mod ops;
 pub mod rows;
+pub mod runtime;
 pub mod simd;

@@ -34,6 +34,35 @@ pub struct Assembly {
     pub decoder: Decoder,
 }
 
+/// What a run has beside its weights: enough to tell its size before anything large exists.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// Where problems come from.
+    pub source: Arc<dyn ProblemSource>,
+    /// Text to token ids and back.
+    pub tokenizer: Tokenizer,
+    /// The sizes of the model.
+    pub config: Config,
+}
+
+impl Outline {
+    /// Reads and generates what a resolved recipe names, but for the weights.
+    ///
+    /// # Errors
+    /// As [`Assembly::new`].
+    pub fn new(recipe: &Recipe) -> Result<Self, TrainError> {
+        let task = task(recipe);
+        let tokenizer = tokenizer(recipe, task.as_deref())?;
+        let config = config(recipe, &tokenizer)?;
+        check_vocabulary(&config, &tokenizer)?;
+        Ok(Self {
+            source: source(recipe, task)?,
+            tokenizer,
+            config,
+        })
+    }
+}
+
 impl Assembly {
     /// Builds the parts of a resolved recipe.
     ///
@@ -64,13 +93,7 @@ impl Assembly {
         tokenizer: Tokenizer,
         decoder: Decoder,
     ) -> Result<Self, TrainError> {
-        let (vocabulary, tokens) = (decoder.config().vocab_size, tokenizer.vocab_size());
-        if tokens > vocabulary {
-            return Err(TrainError::Assembly(format!(
-                "the tokenizer has {tokens} tokens and the model only {vocabulary}: \
-                 use the tokenizer that belongs to the model"
-            )));
-        }
+        check_vocabulary(decoder.config(), &tokenizer)?;
         Ok(Self {
             source: source(&recipe, task)?,
             verifier: verifier(&recipe)?,
@@ -190,12 +213,33 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
     }
 }
 
+fn check_vocabulary(config: &Config, tokenizer: &Tokenizer) -> Result<(), TrainError> {
+    let (vocabulary, tokens) = (config.vocab_size, tokenizer.vocab_size());
+    if tokens > vocabulary {
+        return Err(TrainError::Assembly(format!(
+            "the tokenizer has {tokens} tokens and the model only {vocabulary}: \
+             use the tokenizer that belongs to the model"
+        )));
+    }
+    Ok(())
+}
+
 fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
+    match &recipe.model {
+        ModelSection::Directory(model) => Ok(Decoder::load(&model.path)?),
+        ModelSection::Shape(shape) => {
+            let config = config(recipe, tokenizer)?;
+            Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)
+        }
+    }
+}
+
+fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> {
     let shape = match &recipe.model {
-        ModelSection::Directory(model) => return Ok(Decoder::load(&model.path)?),
+        ModelSection::Directory(model) => return Ok(Config::load(&model.path)?),
         ModelSection::Shape(shape) => shape,
     };
-    let config = Config {
+    Ok(Config {
         vocab_size: tokenizer.vocab_size(),
         hidden_size: shape.hidden_size,
         num_hidden_layers: shape.num_hidden_layers,
@@ -208,8 +252,7 @@ fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> 
         tie_word_embeddings: shape.tie_word_embeddings,
         max_position_embeddings: shape.max_position_embeddings,
         eos_token_id: Some(tokenizer.eos()),
-    };
-    Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)
+    })
 }
 
 fn verifier(recipe: &Recipe) -> Result<Arc<dyn Verifier>, TrainError> {

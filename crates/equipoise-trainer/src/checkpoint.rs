@@ -92,9 +92,7 @@ impl Checkpoint {
         let folder = run.join(FOLDER);
         let temporary = folder.join(format!(".{name}.tmp"));
         let target = folder.join(name);
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(TrainError::file("remove", &temporary))?;
-        }
+        remove(&temporary)?;
         fs::create_dir_all(&temporary).map_err(TrainError::file("create", &temporary))?;
         let result = fill(&temporary).and_then(|()| {
             self.files = hashes(&temporary)?;
@@ -108,11 +106,15 @@ impl Checkpoint {
             file.write_all(state.as_bytes())
                 .and_then(|()| file.sync_all())
                 .map_err(TrainError::file("write", &path))?;
+            // The same step may be saved twice: on its turn, and when it turns out to be the last of
+            // its stage. The old one is moved away whole, so that what is there is always whole.
+            let old = folder.join(format!(".{name}.old"));
             if target.exists() {
-                // Only a checkpoint of the same step, written again after a resume before it.
-                fs::remove_dir_all(&target).map_err(TrainError::file("replace", &target))?;
+                remove(&old)?;
+                fs::rename(&target, &old).map_err(TrainError::file("replace", &target))?;
             }
-            fs::rename(&temporary, &target).map_err(TrainError::file("write", &target))
+            fs::rename(&temporary, &target).map_err(TrainError::file("write", &target))?;
+            remove(&old)
         });
         if let Err(error) = result {
             // What is left of the attempt is of no use; that it may stay is no second error.
@@ -182,6 +184,16 @@ fn all(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Removes a directory if it is there.
+fn remove(directory: &Path) -> Result<(), TrainError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(TrainError::file("remove", directory)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes old checkpoints. The last one before another stage begins stays.

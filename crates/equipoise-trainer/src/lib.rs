@@ -11,12 +11,12 @@ mod rl;
 mod run;
 mod sft;
 
-pub use assembly::{Assembly, model_directory, tokenizer_file};
+pub use assembly::{Assembly, Outline, model_directory, tokenizer_file};
 pub use checkpoint::{Checkpoint, Progress};
 pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation, evaluate};
 pub use gradient::{Sequence, accumulate, micro_batches};
 pub use learner::{Learner, StepReport};
-pub use rl::{Rl, Rollout};
+pub use rl::{Inspection, Rl, Rollout};
 pub use run::{Outcome, Run};
 pub use sft::Sft;

@@ -175,7 +175,7 @@ impl Run {
             let report = learner.step(self.progress.step)?;
             self.record(&report, watcher)?;
             if report.finished {
-                return self.next_stage(learner);
+                return self.next_stage(learner, stop);
             }
             self.progress.step += 1;
             self.progress.total_steps += 1;
@@ -189,12 +189,16 @@ impl Run {
         }
         let report = learner.finish(self.progress.step)?;
         self.record(&report, watcher)?;
-        let checkpoint = self.next_stage(learner)?;
-        Ok(checkpoint.filter(|_| stop.load(Ordering::Relaxed) && !self.finished))
+        self.next_stage(learner, stop)
     }
 
-    /// Moves on to the next stage and saves that.
-    fn next_stage(&mut self, learner: &mut dyn Learner) -> Result<Option<PathBuf>, TrainError> {
+    /// Moves on to the next stage and saves that. Returns the checkpoint if there is a next stage
+    /// and the run was asked to stop.
+    fn next_stage(
+        &mut self,
+        learner: &mut dyn Learner,
+        stop: &AtomicBool,
+    ) -> Result<Option<PathBuf>, TrainError> {
         let stages = &self.assembly.recipe.stages;
         let (problems, demonstrations) = used(&stages[self.progress.stage], self.progress.step);
         self.finished = self.progress.stage + 1 == stages.len();
@@ -205,8 +209,9 @@ impl Run {
             self.progress.stage += 1;
             self.progress.step = 0;
         }
-        self.write_checkpoint(learner, &name)?;
-        Ok(None)
+        let checkpoint = self.write_checkpoint(learner, &name)?;
+        let stopped = stop.load(Ordering::Relaxed) && !self.finished;
+        Ok(stopped.then_some(checkpoint))
     }
 
     fn record(&mut self, report: &StepReport, watcher: &mut dyn Tracker) -> Result<(), TrainError> {

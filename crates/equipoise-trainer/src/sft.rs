@@ -61,8 +61,12 @@ impl Sft {
         })
     }
 
-    /// The prompt's and the response's tokens of each demonstration of a step.
-    fn batch(&self, step: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>, TrainError> {
+    /// The prompt's and the response's tokens of each demonstration of a step. The response, which
+    /// ends with the end-of-sequence token, carries the loss.
+    ///
+    /// # Errors
+    /// If the tokenizer has no token for a character.
+    pub fn batch(&self, step: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>, TrainError> {
         let count = self.stage.batch_size as u64;
         let first = self.first_demonstration + step * count;
         let tokenizer = &self.assembly.tokenizer;

@@ -1,10 +1,12 @@
 //! Reinforcement learning with verifiable rewards: GRPO and its relatives.
 
+mod inspection;
 mod metrics;
 mod parts;
 mod rollout;
 mod update;
 
+pub use inspection::Inspection;
 pub use rollout::Rollout;
 
 use std::path::Path;
@@ -378,19 +380,20 @@ impl Rl {
 
     /// Stops a run whose sampler and trainer disagree about the same tokens and weights.
     fn check_agreement(&self, step: u64, records: &[update::Record]) -> Result<(), TrainError> {
-        let largest = records
-            .iter()
-            .map(|record| record.old_difference)
-            .fold(0.0, f64::max);
+        let limit = self.stage.max_logprob_difference;
+        let differences = || records.iter().map(|record| record.old_difference);
         // Written so that NaN is an alarm, too.
-        if largest <= self.stage.max_logprob_difference {
+        if differences().all(|difference| difference <= limit) {
             return Ok(());
         }
+        let largest = differences().fold(0.0, |a, d| if d <= a { a } else { d });
         Err(self.alarm(step, format!(
             "the sampler and the trainer differ by {largest:.2e} in the log-probability of a token \
-             they computed with the same weights, more than max_logprob_difference = {:.2e}: \
+             they computed with the same weights, more than max_logprob_difference = {limit:.2e}: \
              importance ratios would be wrong. This is a bug of the sampler or the model",
-            self.stage.max_logprob_difference
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;
