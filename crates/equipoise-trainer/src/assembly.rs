@@ -54,6 +54,7 @@ impl Outline {
         let task = task(recipe);
         let tokenizer = tokenizer(recipe, task.as_deref())?;
         let config = config(recipe, &tokenizer)?;
+        config.validate()?;
         check_vocabulary(&config, &tokenizer)?;
         Ok(Self {
             source: source(recipe, task)?,

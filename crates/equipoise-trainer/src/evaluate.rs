@@ -20,10 +20,10 @@ pub struct Answer {
     pub tokens: usize,
 }
 
-/// The result of an evaluation: every answer, most likely token by most likely token.
+/// The result of an evaluation: every answer and its verdict.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// The answers, in the order of the problems.
+    /// The answers, in the order of the problems; several answers to one problem stand together.
     pub answers: Vec<Answer>,
 }
 
@@ -76,50 +76,88 @@ fn share(marks: impl Iterator<Item = bool>) -> Option<f64> {
     (count > 0).then(|| f64::from(hits) / f64::from(count))
 }
 
-/// Answers the given problems greedily and scores the answers.
+/// Answers the given problems greedily, once each, and scores the answers.
 ///
 /// # Errors
 /// If a prompt cannot be tokenized or is too long, or the model fails.
 pub fn evaluate(assembly: &Assembly, problems: &[Problem]) -> Result<Evaluation, TrainError> {
-    let prompts = problems
-        .iter()
-        .map(|problem| assembly.prompt(problem))
-        .collect::<Result<Vec<_>, _>>()?;
     let spec = SampleSpec {
-        seed: assembly.recipe.seed,
-        step: 0,
         samples_per_prompt: 1,
         temperature: 0.0,
         top_k: 0,
         top_p: 1.0,
         min_p: 0.0,
-        stop: vec![assembly.tokenizer.eos()],
-        max_new_tokens: assembly.recipe.sampler.max_new_tokens,
+        ..sampling(assembly)
     };
+    answer(assembly, problems, &spec)
+}
+
+/// Answers each of the given problems `samples` times as the recipe samples in training, and scores
+/// the answers: the accuracy is then avg@samples, that of the policy as it acts.
+///
+/// The random numbers are the same at every evaluation, so two of them differ by the weights alone.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_sampled(
+    assembly: &Assembly,
+    problems: &[Problem],
+    samples: usize,
+) -> Result<Evaluation, TrainError> {
+    let spec = SampleSpec { samples_per_prompt: samples, ..sampling(assembly) };
+    answer(assembly, problems, &spec)
+}
+
+/// An evaluation of a stage: `samples` answers a problem, or, for 0, the greedy one.
+pub(crate) fn evaluate_stage(
+    assembly: &Assembly,
+    problems: &[Problem],
+    samples: usize,
+) -> Result<Evaluation, TrainError> {
+    match samples {
+        0 => evaluate(assembly, problems),
+        _ => evaluate_sampled(assembly, problems, samples),
+    }
+}
+
+/// As the recipe samples, at an address no training step has.
+fn sampling(assembly: &Assembly) -> SampleSpec {
+    let sampler = &assembly.recipe.sampler;
+    SampleSpec {
+        seed: assembly.recipe.seed,
+        step: u64::MAX,
+        samples_per_prompt: 1,
+        temperature: sampler.temperature,
+        top_k: sampler.top_k,
+        top_p: sampler.top_p,
+        min_p: sampler.min_p,
+        stop: vec![assembly.tokenizer.eos()],
+        max_new_tokens: sampler.max_new_tokens,
+    }
+}
+
+fn answer(
+    assembly: &Assembly,
+    problems: &[Problem],
+    spec: &SampleSpec,
+) -> Result<Evaluation, TrainError> {
+    let prompts =
+        problems.iter().map(|problem| assembly.prompt(problem)).collect::<Result<Vec<_>, _>>()?;
     let mut engine = Engine::new(assembly.decoder.clone());
-    let completions = engine.sample(&prompts, &spec)?;
-    let texts: Vec<(String, usize)> = completions
+    let completions = engine.sample(&prompts, spec)?;
+    let texts: Vec<(&Problem, String, usize)> = problems
         .iter()
-        .flatten()
-        .map(|one| (assembly.tokenizer.decode(&one.tokens), one.tokens.len()))
+        .zip(&completions)
+        .flat_map(|(problem, row)| row.iter().map(move |one| (problem, one)))
+        .map(|(problem, one)| (problem, assembly.tokenizer.decode(&one.tokens), one.tokens.len()))
         .collect();
-    let pairs: Vec<(&Problem, &str)> = problems
-        .iter()
-        .zip(&texts)
-        .map(|(problem, (text, _))| (problem, text.as_str()))
-        .collect();
+    let pairs: Vec<(&Problem, &str)> =
+        texts.iter().map(|(problem, text, _)| (*problem, text.as_str())).collect();
     let verdicts = verify_all(&*assembly.verifier, &pairs);
-    let answers = problems.iter().zip(texts).zip(verdicts);
-    Ok(Evaluation {
-        answers: answers
-            .map(|((problem, (completion, tokens)), verdict)| Answer {
-                problem: problem.clone(),
-                completion,
-                verdict,
-                tokens,
-            })
-            .collect(),
-    })
+    let answers = texts.into_iter().zip(verdicts).map(|((problem, completion, tokens), verdict)| {
+        Answer { problem: problem.clone(), completion, verdict, tokens }
+    });
+    Ok(Evaluation { answers: answers.collect() })
 }
 
 /// Held-out problems for one evaluation: the first `limit`, or all.

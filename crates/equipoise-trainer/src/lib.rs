@@ -14,7 +14,7 @@ mod sft;
 pub use assembly::{Assembly, Outline, model_directory, tokenizer_file};
 pub use checkpoint::{Checkpoint, Progress};
 pub use error::TrainError;
-pub use evaluate::{Answer, Evaluation, evaluate};
+pub use evaluate::{Answer, Evaluation, evaluate, evaluate_sampled};
 pub use gradient::{Sequence, accumulate, micro_batches};
 pub use learner::{Learner, StepReport};
 pub use rl::{Inspection, Rl, Rollout};

@@ -9,7 +9,7 @@ use equipoise_models::{Need, Policy};
 use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_tracking::MetricRecord;
 
-use crate::evaluate::{due, evaluate, held_out};
+use crate::evaluate::{due, evaluate_stage, held_out};
 use crate::gradient::{ResponseLoss, Sequence, accumulate};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::SftStage;
@@ -85,7 +85,7 @@ impl Sft {
     fn evaluate(&self, report: &mut StepReport) -> Result<(), TrainError> {
         let start = Instant::now();
         let problems = held_out(&self.assembly, self.stage.eval_problems);
-        let evaluation = evaluate(&self.assembly, problems)?;
+        let evaluation = evaluate_stage(&self.assembly, problems, self.stage.eval_samples)?;
         evaluation.record(&mut report.metrics);
         report
             .timings

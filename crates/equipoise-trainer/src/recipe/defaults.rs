@@ -57,6 +57,7 @@ defaults! {
     max_grad_norm: f64 = 1.0;
     tokens_per_micro_batch: usize = 4096;
     eval_every: u64 = 10;
+    eval_samples: usize = 0;
     checkpoint_every: u64 = 50;
 
     // [[stage]] kind = "rl"

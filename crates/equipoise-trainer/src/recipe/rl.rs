@@ -97,6 +97,9 @@ pub struct RlStage {
     pub eval_every: u64,
     /// Held-out problems per evaluation; `None` for all.
     pub eval_problems: Option<usize>,
+    /// Answers to each of them, sampled as in training; 0 for the greedy answer alone.
+    #[serde(default = "defaults::eval_samples")]
+    pub eval_samples: usize,
     /// Steps between checkpoints; 0 for none but at the end.
     #[serde(default = "defaults::checkpoint_every")]
     pub checkpoint_every: u64,

@@ -43,6 +43,9 @@ pub struct SftStage {
     pub eval_every: u64,
     /// Held-out problems per evaluation; `None` for all.
     pub eval_problems: Option<usize>,
+    /// Answers to each of them, sampled as in training; 0 for the greedy answer alone.
+    #[serde(default = "defaults::eval_samples")]
+    pub eval_samples: usize,
     /// Held-out accuracy, in (0, 1], at which the stage ends early; `None` for never.
     pub stop_at_accuracy: Option<f64>,
     /// Steps between checkpoints; 0 for none but at the end.

@@ -20,7 +20,7 @@ use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_samplers::{Engine, SampleSpec, Sampler};
 use equipoise_tracking::MetricRecord;
 
-use crate::evaluate::{due, evaluate, held_out};
+use crate::evaluate::{due, evaluate_stage, held_out};
 use crate::gradient::{Sequence, score};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::RlStage;
@@ -166,7 +166,7 @@ impl Rl {
     fn evaluate(&self, report: &mut StepReport) -> Result<(), TrainError> {
         let start = Instant::now();
         let problems = held_out(&self.assembly, self.stage.eval_problems);
-        evaluate(&self.assembly, problems)?.record(&mut report.metrics);
+        evaluate_stage(&self.assembly, problems, self.stage.eval_samples)?.record(&mut report.metrics);
         report
             .timings
             .push("seconds/evaluate", start.elapsed().as_secs_f64());
