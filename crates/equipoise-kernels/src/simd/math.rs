@@ -96,13 +96,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding and subtracting 1.5·2²³ rounds to the nearest whole number.
     const ROUND: f32 = 12_582_912.0;
-    let clamped = if x < -87.0 {
-        -87.0
-    } else if x > 88.0 {
-        88.0
-    } else {
-        x
-    };
+    let clamped = x.clamp(-87.0, 88.0);
     let shifted = clamped * LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let rest = (clamped - whole * LN2_HIGH) - whole * LN2_LOW;
