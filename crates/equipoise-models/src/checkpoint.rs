@@ -15,7 +15,8 @@ const WEIGHTS: &str = "model.safetensors";
 
 impl Decoder {
     /// Writes `config.json` and `model.safetensors` into a directory, which is made if missing.
-    /// Each file is written under a temporary name and renamed, so a failure leaves the old one.
+    /// Both are written under temporary names before either is renamed, so a failed write leaves
+    /// the old ones.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -23,9 +24,11 @@ impl Decoder {
         let error = |source| file_error("write", directory, source);
         fs::create_dir_all(directory).map_err(error)?;
         let config = format!("{:#}\n", self.config().to_json());
-        write(&directory.join(CONFIG), config.as_bytes())?;
         let weights = serialize(self.parameters())?;
-        write(&directory.join(WEIGHTS), &weights)
+        let config = Written::new(directory.join(CONFIG), config.as_bytes())?;
+        let weights = Written::new(directory.join(WEIGHTS), &weights)?;
+        config.rename()?;
+        weights.rename()
     }
 
     /// Reads a model from a directory with `config.json` and `model.safetensors`. Weights in half
@@ -34,13 +37,7 @@ impl Decoder {
     /// # Errors
     /// If a file is missing, damaged, or not of a model this crate knows.
     pub fn load(directory: &Path) -> Result<Self, ModelError> {
-        let path = directory.join(CONFIG);
-        let text = fs::read_to_string(&path).map_err(|e| file_error("read", &path, e))?;
-        let json = serde_json::from_str(&text).map_err(|e| ModelError::Malformed {
-            path: path.clone(),
-            reason: e.to_string(),
-        })?;
-        let config = Config::from_json(&json, &path)?;
+        let config = Config::load(directory)?;
         let path = directory.join(WEIGHTS);
         let tensors = read_weights(&path, &config)?;
         Self::from_tensors(config, tensors)
@@ -49,8 +46,19 @@ impl Decoder {
     /// Overwrites the weights by those of another checkpoint of the same model, in place.
     ///
     /// # Errors
-    /// As [`Decoder::load`]; on error no weight has changed.
+    /// As [`Decoder::load`], and if the checkpoint's configuration is another: a model with other
+    /// rotary frequencies has weights of the same shapes. On error no weight has changed.
     pub fn load_weights(&self, directory: &Path) -> Result<(), ModelError> {
+        let (found, expected) = (Config::load(directory)?.to_json(), self.config().to_json());
+        for (key, expected) in expected.as_object().into_iter().flatten() {
+            let found = &found[key];
+            if found != expected {
+                return Err(ModelError::Mismatch {
+                    path: directory.join(CONFIG),
+                    reason: format!("{key} is {found}, expected {expected}"),
+                });
+            }
+        }
         let tensors = read_weights(&directory.join(WEIGHTS), self.config())?;
         for (name, var) in self.parameters().iter() {
             // Every name is there: `read_weights` checked the list.
@@ -62,6 +70,22 @@ impl Decoder {
     }
 }
 
+impl Config {
+    /// Reads the `config.json` of a model's directory.
+    ///
+    /// # Errors
+    /// If it is missing, damaged, or not of a model this crate knows.
+    pub fn load(directory: &Path) -> Result<Self, ModelError> {
+        let path = directory.join(CONFIG);
+        let text = fs::read_to_string(&path).map_err(|e| file_error("read", &path, e))?;
+        let json = serde_json::from_str(&text).map_err(|e| ModelError::Malformed {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        Self::from_json(&json, &path)
+    }
+}
+
 fn file_error(action: &'static str, path: &Path, source: std::io::Error) -> ModelError {
     ModelError::File {
         action,
@@ -70,22 +94,37 @@ fn file_error(action: &'static str, path: &Path, source: std::io::Error) -> Mode
     }
 }
 
-/// Writes a file under a temporary name beside it, and renames it.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let temporary = PathBuf::from(name);
-    let attempt = || {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    attempt().map_err(|source| {
-        // What is left of the attempt is of no use; that it may not go away is no second error.
-        let _ = fs::remove_file(&temporary);
-        file_error("write", path, source)
-    })
+/// A file that lies complete under a temporary name beside its own; removed unless renamed.
+struct Written {
+    path: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Written {
+    fn new(path: PathBuf, bytes: &[u8]) -> Result<Self, ModelError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".tmp");
+        let temporary = PathBuf::from(name);
+        let mut file =
+            fs::File::create(&temporary).map_err(|e| file_error("write", &temporary, e))?;
+        let written = Self { path, temporary };
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(|e| file_error("write", &written.path, e))?;
+        Ok(written)
+    }
+
+    fn rename(self) -> Result<(), ModelError> {
+        fs::rename(&self.temporary, &self.path).map_err(|e| file_error("write", &self.path, e))
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // After a rename there is nothing left to remove; that a failed attempt may not go away is
+        // no second error.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 fn serialize(parameters: &Parameters) -> Result<Vec<u8>, ModelError> {
@@ -135,7 +174,14 @@ fn read_weights(path: &Path, config: &Config) -> Result<HashMap<String, Tensor>,
                 tensor.dtype()
             )));
         }
-        tensors.insert(name, tensor.to_dtype(DType::F32)?);
+        let tensor = tensor.to_dtype(DType::F32)?;
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        if values.iter().any(|x| !x.is_finite()) {
+            return Err(malformed(format!(
+                "{name} holds infinities or what is no number"
+            )));
+        }
+        tensors.insert(name, tensor);
     }
     if config.tie_word_embeddings {
         // Some writers store the tied matrix twice; transformers ignores the second, too.

@@ -6,6 +6,15 @@ use serde_json::{Value, json};
 
 use crate::ModelError;
 
+/// No size may be larger. It is beyond every model there is, and no product of two overflows.
+const LARGEST_SIZE: usize = 1 << 24;
+/// No model may have more layers.
+const MOST_LAYERS: usize = 1 << 14;
+/// No model may have more scalars in all its parameters together.
+const MOST_SCALARS: u128 = 1 << 40;
+/// No model may have more numbers in its table of rotary angles.
+const LARGEST_ROTARY_TABLE: usize = 1 << 32;
+
 /// The sizes of a Qwen3-shaped decoder (Qwen3 technical report, arXiv:2505.09388). Names are those
 /// of Hugging Face's `config.json`.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,8 +62,17 @@ impl Config {
             ("max_position_embeddings", self.max_position_embeddings),
         ];
         let fail = |reason: String| Err(ModelError::Config(reason));
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return fail(format!("{name} is 0; it must be positive"));
+        for (name, size) in sizes {
+            let most = match name {
+                "num_hidden_layers" => MOST_LAYERS,
+                _ => LARGEST_SIZE,
+            };
+            if size == 0 {
+                return fail(format!("{name} is 0; it must be positive"));
+            }
+            if size > most {
+                return fail(format!("{name} is {size}; the most is {most}"));
+            }
         }
         if !self
             .num_attention_heads
@@ -89,7 +107,37 @@ impl Config {
                 self.vocab_size
             ));
         }
+        if self.max_position_embeddings * self.head_dim > LARGEST_ROTARY_TABLE {
+            return fail(format!(
+                "max_position_embeddings ({}) times head_dim ({}) is more than {LARGEST_ROTARY_TABLE}",
+                self.max_position_embeddings, self.head_dim
+            ));
+        }
+        let scalars = self.scalar_count();
+        if scalars > MOST_SCALARS {
+            return fail(format!(
+                "it would have {scalars} scalars; the most is {MOST_SCALARS}"
+            ));
+        }
         Ok(())
+    }
+
+    /// The scalars in all parameters, counted without listing them.
+    fn scalar_count(&self) -> u128 {
+        let [vocabulary, hidden, layers, heads, kv_heads, head_dim, inner] = [
+            self.vocab_size,
+            self.hidden_size,
+            self.num_hidden_layers,
+            self.num_attention_heads,
+            self.num_key_value_heads,
+            self.head_dim,
+            self.intermediate_size,
+        ]
+        .map(|size| size as u128);
+        let attention = 2 * hidden * head_dim * (heads + kv_heads) + 2 * head_dim;
+        let layer = attention + 3 * hidden * inner + 2 * hidden;
+        let vocabulary_matrices = if self.tie_word_embeddings { 1 } else { 2 };
+        vocabulary_matrices * vocabulary * hidden + layers * layer + hidden
     }
 
     /// Name and shape of every parameter, as transformers' `Qwen3ForCausalLM` names them.
@@ -173,9 +221,17 @@ impl Config {
             }
         }
         for key in ["attention_bias", "use_sliding_window"] {
-            if json.get(key).and_then(Value::as_bool) == Some(true) {
+            if fields.flag(key)? {
                 return unsupported(format!("{key} = true; only false is supported"));
             }
+        }
+        let layer_types = json.get("layer_types").and_then(Value::as_array);
+        if let Some(kind) =
+            layer_types.and_then(|kinds| kinds.iter().find(|&kind| kind != "full_attention"))
+        {
+            return unsupported(format!(
+                "layer_types has {kind}; only \"full_attention\" is supported"
+            ));
         }
         if let Some(act) = json
             .get("hidden_act")
@@ -185,20 +241,21 @@ impl Config {
             return unsupported(format!("hidden_act is {act}; only \"silu\" is supported"));
         }
         // transformers 5 keeps the rotary settings in one object, earlier versions beside the rest.
-        let rotary = json
-            .get("rope_parameters")
-            .or_else(|| json.get("rope_scaling"));
-        let kind = rotary.and_then(|r| r.get("rope_type").or_else(|| r.get("type")));
-        if let Some(kind) = kind
-            .and_then(Value::as_str)
-            .filter(|&kind| kind != "default")
-        {
+        let rotary: Vec<&Value> = ["rope_parameters", "rope_scaling"]
+            .iter()
+            .filter_map(|&key| json.get(key))
+            .collect();
+        let kinds = rotary
+            .iter()
+            .filter_map(|r| r.get("rope_type").or_else(|| r.get("type")));
+        if let Some(kind) = kinds.into_iter().find(|&kind| kind != "default") {
             return unsupported(format!(
                 "rope_type is {kind}; only \"default\" is supported"
             ));
         }
         let theta = rotary
-            .and_then(|r| r.get("rope_theta"))
+            .iter()
+            .find_map(|r| r.get("rope_theta"))
             .or_else(|| json.get("rope_theta"));
         let config = Self {
             vocab_size: fields.size("vocab_size")?,
@@ -210,15 +267,9 @@ impl Config {
             intermediate_size: fields.size("intermediate_size")?,
             rope_theta: fields.number("rope_theta", theta)?,
             rms_norm_eps: fields.number("rms_norm_eps", json.get("rms_norm_eps"))?,
-            tie_word_embeddings: json
-                .get("tie_word_embeddings")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
+            tie_word_embeddings: fields.flag("tie_word_embeddings")?,
             max_position_embeddings: fields.size("max_position_embeddings")?,
-            eos_token_id: json
-                .get("eos_token_id")
-                .and_then(Value::as_u64)
-                .map(|id| id as u32),
+            eos_token_id: fields.token("eos_token_id")?,
         };
         config.validate()?;
         Ok(config)
@@ -245,6 +296,28 @@ impl Fields<'_> {
             .and_then(Value::as_u64)
             .and_then(|size| usize::try_from(size).ok());
         size.ok_or_else(|| self.malformed(key, "a whole number", value))
+    }
+
+    /// A missing flag is false, as in transformers' `Qwen3Config`.
+    fn flag(&self, key: &str) -> Result<bool, ModelError> {
+        match self.json.get(key) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            found => Err(self.malformed(key, "true or false", found)),
+        }
+    }
+
+    /// transformers allows a list of tokens, too; more than one would have to be ignored here.
+    fn token(&self, key: &str) -> Result<Option<u32>, ModelError> {
+        match self.json.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            found => {
+                let id = found.and_then(Value::as_u64);
+                let id = id.and_then(|id| u32::try_from(id).ok());
+                let malformed = || self.malformed(key, "one token id or null", found);
+                id.map(Some).ok_or_else(malformed)
+            }
+        }
     }
 
     fn number(&self, key: &str, value: Option<&Value>) -> Result<f64, ModelError> {

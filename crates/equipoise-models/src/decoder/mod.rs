@@ -103,13 +103,15 @@ impl Decoder {
         for (position, (name, shape)) in shapes.into_iter().enumerate() {
             let count: usize = shape.iter().product();
             let mut stream = Stream::new(seed, Domain::Initialisation, [position as u64, 0, 0]);
-            let values: Vec<f32> = if name.ends_with("norm.weight") {
-                vec![1.0; count]
+            let mut values: Vec<f32> = Vec::new();
+            values.try_reserve_exact(count).map_err(|_| {
+                ModelError::Config(format!("{name} {shape:?} does not fit into the memory"))
+            })?;
+            if name.ends_with("norm.weight") {
+                values.resize(count, 1.0);
             } else {
-                (0..count)
-                    .map(|_| (stream.normal() * initializer_range) as f32)
-                    .collect()
-            };
+                values.extend((0..count).map(|_| (stream.normal() * initializer_range) as f32));
+            }
             tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
         }
         Self::from_tensors(config, tensors)

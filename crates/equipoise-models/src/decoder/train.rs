@@ -98,7 +98,12 @@ impl Decoder {
         Ok(log_probs(&hidden, &weights.head, op)?) // (scored, 2)
     }
 
-    fn packed(&self, batch: &TokenBatch) -> Result<Packed, ModelError> {
+    fn packed(&self, batch: &TokenBatch, need: &Need) -> Result<Packed, ModelError> {
+        let temperature = need.temperature;
+        if !(temperature.is_finite() && temperature > 0.0) {
+            let reason = format!("the temperature is {temperature}; it must be positive");
+            return Err(ModelError::Batch(reason));
+        }
         Packed::new(
             batch,
             self.config.max_position_embeddings,
@@ -122,7 +127,7 @@ fn outputs(result: &Tensor, borders: &[usize]) -> Result<TokenOutputs, ModelErro
 
 impl Policy for Decoder {
     fn forward(&self, batch: &TokenBatch, need: &Need) -> Result<Box<dyn Tape>, ModelError> {
-        let packed = self.packed(batch)?;
+        let packed = self.packed(batch, need)?;
         let result = self.graph(&self.tracked, &packed, need)?;
         let outputs = outputs(&result, &packed.borders)?;
         Ok(Box::new(GraphTape {
@@ -133,7 +138,7 @@ impl Policy for Decoder {
     }
 
     fn score(&self, batch: &TokenBatch, need: &Need) -> Result<TokenOutputs, ModelError> {
-        let packed = self.packed(batch)?;
+        let packed = self.packed(batch, need)?;
         outputs(&self.graph(&self.detached, &packed, need)?, &packed.borders)
     }
 
