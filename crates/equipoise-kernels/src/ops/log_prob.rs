@@ -25,7 +25,7 @@ pub struct LogProbs {
 }
 
 /// Log-probabilities of the targets and entropies of the distributions, of shape (rows, 2): column
-/// 0 holds log softmax(hidden·weightᵀ/τ)[target], column 1 the entropy in nats.
+/// 0 holds `log softmax(hidden·weightᵀ/τ)[target]`, column 1 the entropy in nats.
 ///
 /// `hidden` has shape (rows, width), `weight` (vocabulary, width).
 ///
