@@ -1,50 +1,77 @@
 //! The command `equipoise`: train, evaluate, sample and inspect language models.
 
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+mod commands;
+mod estimate;
+mod interrupt;
+mod interval;
+mod output;
+mod progress;
+mod run_directory;
+mod saved;
+mod summary;
 
-use equipoise_tracking::{Event, Tracker, TrackingError};
-use equipoise_trainer::{Run, recipe::Recipe};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use commands::{eval, inspect, sample, train};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-struct Console;
-impl Tracker for Console {
-    fn record(&mut self, event: &Event<'_>) -> Result<(), TrackingError> {
-        match event {
-            Event::Metrics(m) => {
-                let line: Vec<String> = m
-                    .values
-                    .iter()
-                    .map(|(k, v)| format!("{k}={v:.4}"))
-                    .collect();
-                println!("{} {} {}", m.stage, m.step, line.join(" "));
-            }
-            Event::Timing(m) => {
-                let line: Vec<String> = m
-                    .values
-                    .iter()
-                    .map(|(k, v)| format!("{k}={v:.3}"))
-                    .collect();
-                println!("   t {} {}", m.step, line.join(" "));
-            }
-            Event::Note(n) => println!("note: {n}"),
-            _ => {}
-        }
-        Ok(())
-    }
-    fn flush(&mut self) -> Result<(), TrackingError> {
-        Ok(())
-    }
+/// Post-training of language models: supervised fine-tuning, and reinforcement learning with
+/// verifiable rewards.
+#[derive(Debug, Parser)]
+#[command(name = "equipoise", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
 }
 
-fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let recipe = Recipe::load(&PathBuf::from(&args[1]), &args[2..])?;
-    let dir = recipe.tracking.runs.join(&recipe.name);
-    let mut run = Run::create(recipe, &dir)?;
-    let outcome = run.train(&mut Console, &AtomicBool::new(false))?;
-    println!("{outcome:?}");
-    Ok(())
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model as a recipe says.
+    Train(train::Arguments),
+    /// Measure how many held-out problems a model solves.
+    Eval(eval::Arguments),
+    /// Let a model answer.
+    Sample(sample::Arguments),
+    /// Show what a stage trains on: tokens, loss mask, rewards, advantages and weights.
+    Inspect(inspect::Arguments),
+}
+
+fn main() -> ExitCode {
+    // Has to be first: it works only while there is one thread.
+    equipoise_kernels::runtime::keep_candle_on_one_thread();
+    let result = match Cli::parse().command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Sample(arguments) => sample::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(arguments) => inspect::run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        // Whoever read the output has seen enough, as with `equipoise eval … | head`.
+        let closed = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+        });
+        if closed {
+            return ExitCode::SUCCESS;
+        }
+        // If even this cannot be said, the exit code still says it.
+        let _ = writeln!(io::stderr(), "error: {}", output::causes(&error));
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
 }

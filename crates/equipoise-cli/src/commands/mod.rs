@@ -1,0 +1,6 @@
+//! One file per command: its arguments, and what it does.
+
+pub(crate) mod eval;
+pub(crate) mod inspect;
+pub(crate) mod sample;
+pub(crate) mod train;

@@ -1,0 +1,12 @@
+//! The command `equipoise` as its users meet it: started as a process, judged by its output, its exit
+//! code and its files.
+
+mod arguments;
+mod bad_checkpoints;
+mod bad_recipes;
+mod files;
+mod full_disk;
+mod home;
+mod interruption;
+mod reproducibility;
+mod use_of_a_run;
