@@ -113,8 +113,9 @@ impl Progress {
             self.seen = 0;
             let total = self.total();
             if let Some(bar) = &self.bar {
-                bar.set_length(total);
                 bar.set_prefix(record.stage.clone());
+                bar.set_position(0);
+                bar.set_length(total);
             }
         }
         // The record after the last step, or before a step that is not needed any more, has no loss.
@@ -163,13 +164,14 @@ impl Progress {
             self.accuracy
                 .map(|share| format!("held-out {}", percent(share))),
         );
-        if record.get("loss").is_some() && !self.speed.is_empty() {
-            facts.push(self.speed.clone());
-        }
         facts.extend(
             self.remaining(done)
                 .map(|time| format!("{} left", duration(time))),
         );
+        // Last, because a narrow terminal cuts the end.
+        if record.get("loss").is_some() && !self.speed.is_empty() {
+            facts.push(self.speed.clone());
+        }
         facts.join("  ")
     }
 
@@ -184,7 +186,7 @@ impl Progress {
 fn bar() -> ProgressBar {
     let bar = ProgressBar::no_length();
     // The template is a constant; were it wrong, the default style would do.
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {pos}/{len}  {wide_msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.enable_steady_tick(Duration::from_millis(500));
@@ -237,9 +239,12 @@ mod tests {
         record.push("loss", 0.0);
         progress.record(&Event::Metrics(&record)).unwrap();
         let facts = progress.facts(&record, 1);
-        let expected = "reward 0.500  held-out 43.8 %  tokens/s 12.3 k sampled, 900 trained  ";
-        assert!(facts.starts_with(expected), "{facts}");
-        assert!(facts.ends_with(" left"), "{facts}");
+        assert!(
+            facts.starts_with("reward 0.500  held-out 43.8 %  "),
+            "{facts}"
+        );
+        let end = " left  tokens/s 12.3 k sampled, 900 trained";
+        assert!(facts.ends_with(end), "{facts}");
         assert_eq!(progress.total(), 12);
         // Nothing is left after the last step.
         assert!(!progress.facts(&record, 12).contains("left"));

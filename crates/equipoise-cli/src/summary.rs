@@ -131,17 +131,15 @@ pub(crate) fn memory(memory: &Memory, threads: usize) -> String {
     if memory.reference > 0 {
         parts.push(format!("reference {}", bytes(memory.reference)));
     }
-    let training = format!(
-        "training {} (gradients {}, tape {})",
-        bytes(memory.gradients + memory.tape),
-        bytes(memory.gradients),
-        bytes(memory.tape)
-    );
+    parts.extend([
+        format!("gradients {}", bytes(memory.gradients)),
+        format!("tape {}", bytes(memory.tape)),
+        format!("sampling {}", bytes(memory.sampling)),
+        format!("saving {}", bytes(memory.saving)),
+    ]);
     format!(
-        "about {} on {threads} threads: {}, and the largest of {training}, sampling {} and saving {}",
+        "about {} on {threads} threads: {}",
         bytes(memory.peak()),
-        parts.join(", "),
-        bytes(memory.sampling),
-        bytes(memory.saving),
+        parts.join(", ")
     )
 }
