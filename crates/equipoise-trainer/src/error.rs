@@ -8,9 +8,9 @@ use crate::recipe::RecipeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The recipe.
+    /// The recipe. Boxed, because it is by far the largest error, and results carry the room for it.
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
+    Recipe(Box<RecipeError>),
     /// The parts of the recipe do not go together.
     #[error("{0}")]
     Assembly(String),
@@ -75,6 +75,12 @@ pub enum TrainError {
         /// What is wrong, and what to do.
         reason: String,
     },
+}
+
+impl From<RecipeError> for TrainError {
+    fn from(error: RecipeError) -> Self {
+        Self::Recipe(Box::new(error))
+    }
 }
 
 impl TrainError {

@@ -104,7 +104,10 @@ pub fn evaluate_sampled(
     problems: &[Problem],
     samples: usize,
 ) -> Result<Evaluation, TrainError> {
-    let spec = SampleSpec { samples_per_prompt: samples, ..sampling(assembly) };
+    let spec = SampleSpec {
+        samples_per_prompt: samples,
+        ..sampling(assembly)
+    };
     answer(assembly, problems, &spec)
 }
 
@@ -141,23 +144,42 @@ fn answer(
     problems: &[Problem],
     spec: &SampleSpec,
 ) -> Result<Evaluation, TrainError> {
-    let prompts =
-        problems.iter().map(|problem| assembly.prompt(problem)).collect::<Result<Vec<_>, _>>()?;
+    let prompts = problems
+        .iter()
+        .map(|problem| assembly.prompt(problem))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut engine = Engine::new(assembly.decoder.clone());
     let completions = engine.sample(&prompts, spec)?;
     let texts: Vec<(&Problem, String, usize)> = problems
         .iter()
         .zip(&completions)
         .flat_map(|(problem, row)| row.iter().map(move |one| (problem, one)))
-        .map(|(problem, one)| (problem, assembly.tokenizer.decode(&one.tokens), one.tokens.len()))
+        .map(|(problem, one)| {
+            (
+                problem,
+                assembly.tokenizer.decode(&one.tokens),
+                one.tokens.len(),
+            )
+        })
         .collect();
-    let pairs: Vec<(&Problem, &str)> =
-        texts.iter().map(|(problem, text, _)| (*problem, text.as_str())).collect();
+    let pairs: Vec<(&Problem, &str)> = texts
+        .iter()
+        .map(|(problem, text, _)| (*problem, text.as_str()))
+        .collect();
     let verdicts = verify_all(&*assembly.verifier, &pairs);
-    let answers = texts.into_iter().zip(verdicts).map(|((problem, completion, tokens), verdict)| {
-        Answer { problem: problem.clone(), completion, verdict, tokens }
-    });
-    Ok(Evaluation { answers: answers.collect() })
+    let answers =
+        texts
+            .into_iter()
+            .zip(verdicts)
+            .map(|((problem, completion, tokens), verdict)| Answer {
+                problem: problem.clone(),
+                completion,
+                verdict,
+                tokens,
+            });
+    Ok(Evaluation {
+        answers: answers.collect(),
+    })
 }
 
 /// Held-out problems for one evaluation: the first `limit`, or all.

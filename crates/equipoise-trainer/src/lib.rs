@@ -19,4 +19,4 @@ pub use gradient::{Sequence, accumulate, micro_batches};
 pub use learner::{Learner, StepReport};
 pub use rl::{Inspection, Rl, Rollout};
 pub use run::{Outcome, Run};
-pub use sft::Sft;
+pub use sft::{Example, Sft};

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use equipoise_aggregation::rules::TokenMean;
 use equipoise_aggregation::{Reducer, Response};
+use equipoise_core::TokenId;
 use equipoise_models::{Need, Policy};
 use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_tracking::MetricRecord;
@@ -26,6 +27,15 @@ pub struct Sft {
     schedule: Schedule,
     /// Demonstrations used by earlier stages.
     first_demonstration: u64,
+}
+
+/// A demonstration in token ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The prompt, which carries no loss.
+    pub prompt: Vec<TokenId>,
+    /// The completion and the end-of-sequence token, which carry it.
+    pub response: Vec<TokenId>,
 }
 
 impl Sft {
@@ -61,12 +71,11 @@ impl Sft {
         })
     }
 
-    /// The prompt's and the response's tokens of each demonstration of a step. The response, which
-    /// ends with the end-of-sequence token, carries the loss.
+    /// The demonstrations of a step, in token ids.
     ///
     /// # Errors
     /// If the tokenizer has no token for a character.
-    pub fn batch(&self, step: u64) -> Result<Vec<(Vec<u32>, Vec<u32>)>, TrainError> {
+    pub fn batch(&self, step: u64) -> Result<Vec<Example>, TrainError> {
         let count = self.stage.batch_size as u64;
         let first = self.first_demonstration + step * count;
         let tokenizer = &self.assembly.tokenizer;
@@ -77,7 +86,7 @@ impl Sft {
                 let prompt = tokenizer.encode(&demonstration.problem.prompt)?;
                 let mut response = tokenizer.encode(&demonstration.completion)?;
                 response.push(tokenizer.eos());
-                Ok((prompt, response))
+                Ok(Example { prompt, response })
             })
             .collect()
     }
@@ -117,18 +126,20 @@ impl Learner for Sft {
             }
         }
 
+        let training = Instant::now();
+
         // 1 demonstrations, in token ids
         let batch = self.batch(step)?;
         let sequences: Vec<Sequence<'_>> = batch
             .iter()
-            .map(|(prompt, response)| Sequence { prompt, response })
+            .map(|Example { prompt, response }| Sequence { prompt, response })
             .collect();
 
         // 2 one weight per response, for the whole batch
         let responses: Vec<Response> = batch
             .iter()
-            .map(|(_, response)| Response {
-                tokens: response.len(),
+            .map(|example| Response {
+                tokens: example.response.len(),
                 advantage: 1.0,
             })
             .collect();
@@ -165,15 +176,15 @@ impl Learner for Sft {
         metrics.push("grad_norm", norm);
         metrics.push("learning_rate", learning_rate);
         metrics.push("tokens", tokens as f64);
-        let seconds = start.elapsed().as_secs_f64();
-        report.timings.push("seconds", seconds);
-        let fed: usize = batch
+        let fed: usize = sequences
             .iter()
-            .map(|(prompt, response)| prompt.len() + response.len())
+            .map(|s| s.prompt.len() + s.response.len())
             .sum();
-        report
-            .timings
-            .push("tokens_per_second/train", fed as f64 / seconds);
+        let seconds = training.elapsed().as_secs_f64();
+        let timings = &mut report.timings;
+        timings.push("seconds/train", seconds);
+        timings.push("tokens_per_second/train", fed as f64 / seconds);
+        timings.push("seconds", start.elapsed().as_secs_f64());
         Ok(report)
     }
 

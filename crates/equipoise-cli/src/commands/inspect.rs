@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use equipoise_core::TokenId;
 use equipoise_data::Tokenizer;
 use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
-use equipoise_trainer::{Assembly, Progress, Rl, Sft};
+use equipoise_trainer::{Assembly, Example, Progress, Rl, Sft};
 use equipoise_verifiers::Verdict;
 
 use crate::output::{colours, token_text, word};
@@ -119,7 +119,7 @@ struct Page {
 impl Page {
     fn sft(&mut self, sft: &Sft, stage: &SftStage, name: &str, step: u64) -> anyhow::Result<()> {
         let batch = sft.batch(step)?;
-        let tokens: usize = batch.iter().map(|(_, response)| response.len()).sum();
+        let tokens: usize = batch.iter().map(|example| example.response.len()).sum();
         writeln!(
             self.out,
             "{name} step {step}: {} demonstrations with {tokens} loss-carrying tokens, which all \
@@ -128,7 +128,7 @@ impl Page {
             1.0 / tokens.max(1) as f64
         )?;
         self.legend()?;
-        for (at, (prompt, response)) in batch.iter().take(self.count).enumerate() {
+        for (at, Example { prompt, response }) in batch.iter().take(self.count).enumerate() {
             let (before, loss) = (prompt.len(), response.len());
             writeln!(self.out, "\ndemonstration {at}: {before} + {loss} tokens")?;
             self.tokens(prompt, response, loss)?;

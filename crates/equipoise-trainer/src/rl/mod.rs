@@ -166,7 +166,8 @@ impl Rl {
     fn evaluate(&self, report: &mut StepReport) -> Result<(), TrainError> {
         let start = Instant::now();
         let problems = held_out(&self.assembly, self.stage.eval_problems);
-        evaluate_stage(&self.assembly, problems, self.stage.eval_samples)?.record(&mut report.metrics);
+        evaluate_stage(&self.assembly, problems, self.stage.eval_samples)?
+            .record(&mut report.metrics);
         report
             .timings
             .push("seconds/evaluate", start.elapsed().as_secs_f64());

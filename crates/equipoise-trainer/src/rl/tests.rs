@@ -23,8 +23,11 @@ const OVERRIDES: [&str; 6] = [
 /// The reinforcement stage of the smallest recipe, with overrides, on a fresh model.
 fn stage(overrides: &[String]) -> Rl {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/tiny.toml");
-    let all: Vec<String> =
-        OVERRIDES.iter().map(|&o| o.to_owned()).chain(overrides.iter().cloned()).collect();
+    let all: Vec<String> = OVERRIDES
+        .iter()
+        .map(|&o| o.to_owned())
+        .chain(overrides.iter().cloned())
+        .collect();
     let recipe = Recipe::load(&path, &all).unwrap();
     let (at, stage) = recipe
         .stages
@@ -41,7 +44,15 @@ fn stage(overrides: &[String]) -> Rl {
     for (_, var) in reference.parameters().iter() {
         var.set(&(var.as_detached_tensor() * 0.9).unwrap()).unwrap();
     }
-    Rl::new(assembly, stage, "rl".to_owned(), at as u64, 0, Some(reference)).unwrap()
+    Rl::new(
+        assembly,
+        stage,
+        "rl".to_owned(),
+        at as u64,
+        0,
+        Some(reference),
+    )
+    .unwrap()
 }
 
 /// One batch: completions of the fresh model with old log-probabilities moved a little, so that
@@ -59,10 +70,17 @@ fn batch(rl: &mut Rl) -> Batch {
         .map(|at| if at % 5 == 4 { 0.0 } else { stream.normal() })
         .collect();
     let mut old = rollout.completions().to_vec();
-    for logprob in old.iter_mut().flat_map(|completion| &mut completion.logprobs) {
+    for logprob in old
+        .iter_mut()
+        .flat_map(|completion| &mut completion.logprobs)
+    {
         *logprob += (0.2 * stream.normal()) as f32;
     }
-    Batch { responses: rl.responses(&rollout, &advantages), rollout, old }
+    Batch {
+        responses: rl.responses(&rollout, &advantages),
+        rollout,
+        old,
+    }
 }
 
 /// Loss, gradients and records with the given budget of tokens per micro-batch.
@@ -71,7 +89,10 @@ fn loss(rl: &Rl, batch: &Batch, budget: usize) -> (f64, Gradients, Vec<Record>) 
     let sequences = batch.rollout.sequences(&batch.responses);
     let reference = rl.reference_outputs(&sequences, &need).unwrap();
     let weights = rl.weights(&batch.responses).unwrap();
-    let stage = RlStage { tokens_per_micro_batch: budget, ..rl.stage.clone() };
+    let stage = RlStage {
+        tokens_per_micro_batch: budget,
+        ..rl.stage.clone()
+    };
     let update = Update {
         stage: &stage,
         parts: &rl.parts,
@@ -80,8 +101,13 @@ fn loss(rl: &Rl, batch: &Batch, budget: usize) -> (f64, Gradients, Vec<Record>) 
         weights: &weights,
         reference: reference.as_deref(),
     };
-    let (gradients, records) = update.gradient(&rl.assembly.decoder, &sequences, &need).unwrap();
-    let loss = records.iter().map(|r| r.policy_loss + r.kl_loss + r.entropy_loss).sum();
+    let (gradients, records) = update
+        .gradient(&rl.assembly.decoder, &sequences, &need)
+        .unwrap();
+    let loss = records
+        .iter()
+        .map(|r| r.policy_loss + r.kl_loss + r.entropy_loss)
+        .sum();
     (loss, gradients, records)
 }
 
@@ -97,20 +123,33 @@ fn the_cut_into_micro_batches_changes_neither_loss_nor_gradient() {
         let mut rl = stage(&[format!("stage.rl.aggregation={}", entry.name)]);
         let batch = batch(&mut rl);
         let (whole_loss, whole, records) = loss(&rl, &batch, usize::MAX);
-        assert!(records.iter().any(|r| r.clipped_low + r.clipped_high > 0), "nothing is clipped");
+        assert!(
+            records.iter().any(|r| r.clipped_low + r.clipped_high > 0),
+            "nothing is clipped"
+        );
         let longest = batch.rollout.lengths().into_iter().max().unwrap();
         for budget in [1, longest + 12, 60, 100, 200] {
             let (cut_loss, cut, _) = loss(&rl, &batch, budget);
             let error = (cut_loss - whole_loss).abs();
-            assert!(error <= 1e-6 * whole_loss.abs(), "{}, {budget}: {error:e}", entry.name);
+            assert!(
+                error <= 1e-6 * whole_loss.abs(),
+                "{}, {budget}: {error:e}",
+                entry.name
+            );
             for ((at, whole), (cut_at, cut)) in whole.iter().zip(cut.iter()) {
                 assert_eq!(at, cut_at);
                 let (whole, cut) = (values(whole), values(cut));
-                let scale = whole.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+                let scale = whole
+                    .iter()
+                    .fold(0.0_f32, |largest, x| largest.max(x.abs()));
                 assert!(scale > 0.0, "parameter {at} has no gradient");
                 for (whole, cut) in whole.iter().zip(&cut) {
                     let error = (whole - cut).abs();
-                    assert!(error <= 1e-5 * scale, "{}, {budget}, {at}: {error:e}", entry.name);
+                    assert!(
+                        error <= 1e-5 * scale,
+                        "{}, {budget}, {at}: {error:e}",
+                        entry.name
+                    );
                 }
             }
         }
@@ -123,13 +162,22 @@ fn the_number_of_threads_changes_no_bit() {
     let mut rl = stage(&[]);
     let batch = batch(&mut rl);
     let mut with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         let rl = &mut rl;
         let (loss, gradients, _) = pool.install(|| {
             let rl = rl;
             loss(rl, &batch, 60)
         });
-        (loss, gradients.iter().map(|(_, gradient)| values(gradient)).collect::<Vec<_>>())
+        (
+            loss,
+            gradients
+                .iter()
+                .map(|(_, gradient)| values(gradient))
+                .collect::<Vec<_>>(),
+        )
     };
     let one = with(1);
     assert_eq!(with(2), one);
@@ -148,20 +196,27 @@ fn the_gradient_is_the_derivative_of_the_reported_loss() {
     let step = 4e-3_f32;
     for (index, (name, var)) in rl.assembly.decoder.parameters().iter().enumerate() {
         let analytic = values(gradients.get(index).unwrap());
-        let scale = analytic.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        let scale = analytic
+            .iter()
+            .fold(0.0_f32, |largest, x| largest.max(x.abs()));
         // The element with the largest derivative, where rounding matters least.
         let at = analytic.iter().position(|x| x.abs() == scale).unwrap();
         let original = values(var.as_tensor());
         let moved = |delta: f32| {
             let mut values = original.clone();
             values[at] += delta;
-            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap())
+                .unwrap();
             loss(&rl, &batch, 200).0
         };
         let numeric = (moved(step) - moved(-step)) / f64::from(2.0 * step);
         moved(0.0);
         let error = (numeric - f64::from(analytic[at])).abs();
-        assert!(error < 0.01 * numeric.abs() + 1e-4, "{name}: {} and {numeric}", analytic[at]);
+        assert!(
+            error < 0.01 * numeric.abs() + 1e-4,
+            "{name}: {} and {numeric}",
+            analytic[at]
+        );
     }
 }
 
@@ -170,10 +225,16 @@ fn a_masked_completion_carries_no_loss() {
     let mut rl = stage(&["stage.rl.mask_truncated=true".to_owned()]);
     let batch = batch(&mut rl);
     let truncated = batch.rollout.truncated();
-    assert!(truncated > 0 && truncated < batch.responses.len(), "{truncated} are truncated");
+    assert!(
+        truncated > 0 && truncated < batch.responses.len(),
+        "{truncated} are truncated"
+    );
     let (_, _, records) = loss(&rl, &batch, 200);
-    for ((response, completion), record) in
-        batch.responses.iter().zip(batch.rollout.completions()).zip(&records)
+    for ((response, completion), record) in batch
+        .responses
+        .iter()
+        .zip(batch.rollout.completions())
+        .zip(&records)
     {
         let masked = completion.finish == Finish::Length;
         assert_eq!(response.tokens == 0, masked);
@@ -185,15 +246,24 @@ fn a_masked_completion_carries_no_loss() {
 fn alarms_stop_the_run_and_say_what_to_do() {
     let mut rl = stage(&["stage.rl.max_truncated_share=0.01".to_owned()]);
     let error = rl.step(0).err().unwrap().to_string();
-    assert!(error.contains("rl step 0") && error.contains("sampler.max_new_tokens"), "{error}");
+    assert!(
+        error.contains("rl step 0") && error.contains("sampler.max_new_tokens"),
+        "{error}"
+    );
     let mut rl = stage(&["stage.rl.max_no_signal_share=0.1".to_owned()]);
     let error = rl.step(0).err().unwrap().to_string();
     assert!(error.contains("max_no_signal_share = 0.1"), "{error}");
     // Completions whose log-probabilities are not the model's.
     let rl = stage(&[]);
-    let record = Record { old_difference: f64::NAN, ..Record::default() };
+    let record = Record {
+        old_difference: f64::NAN,
+        ..Record::default()
+    };
     let error = rl.check_agreement(3, &[record]).unwrap_err().to_string();
-    assert!(error.contains("rl step 3") && error.contains("max_logprob_difference"), "{error}");
+    assert!(
+        error.contains("rl step 3") && error.contains("max_logprob_difference"),
+        "{error}"
+    );
 }
 
 /// Sampled and scored with the same weights, a token has the same log-probability to the last bit.
