@@ -144,16 +144,7 @@ impl Checkpoint {
                 "it has layout {found}, and this version reads {FORMAT}"
             )));
         }
-        let found = hashes(directory)?;
-        for (name, hash) in &state.files {
-            match found.get(name) {
-                Some(other) if other == hash => {}
-                Some(_) => {
-                    return Err(fail(format!("{name} is not as it was written; {ADVICE}")));
-                }
-                None => return Err(fail(format!("{name} is missing; {ADVICE}"))),
-            }
-        }
+        compare(directory, &state.files, ADVICE)?;
         Ok(state)
     }
 }
@@ -213,6 +204,45 @@ fn prune(folder: &Path) -> Result<(), TrainError> {
         }
     }
     Ok(())
+}
+
+/// Checks the files of a directory against their hashes.
+fn compare(
+    directory: &Path,
+    files: &BTreeMap<String, String>,
+    advice: &str,
+) -> Result<(), TrainError> {
+    let found = hashes(directory)?;
+    for (name, hash) in files {
+        let what = match found.get(name) {
+            Some(other) if other == hash => continue,
+            Some(_) => "is not as it was written",
+            None => "is missing",
+        };
+        return Err(TrainError::Checkpoint {
+            path: directory.to_owned(),
+            reason: format!("{name} {what}; {advice}"),
+        });
+    }
+    Ok(())
+}
+
+/// Writes the hashes of a directory's files beside them, for [`check_seal`].
+pub(crate) fn seal(directory: &Path) -> Result<(), TrainError> {
+    let path = directory.join(STATE);
+    let text = serde_json::to_string_pretty(&hashes(directory)?).unwrap_or_default();
+    fs::write(&path, text).map_err(TrainError::file("write", &path))
+}
+
+/// Checks that the files of a sealed directory are as they were written.
+pub(crate) fn check_seal(directory: &Path, advice: &str) -> Result<(), TrainError> {
+    let path = directory.join(STATE);
+    let text = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
+    let files = serde_json::from_str(&text).map_err(|error| TrainError::Checkpoint {
+        path: directory.to_owned(),
+        reason: format!("{STATE} is damaged ({error}); {advice}"),
+    })?;
+    compare(directory, &files, advice)
 }
 
 fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {

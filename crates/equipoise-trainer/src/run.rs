@@ -21,7 +21,7 @@ use equipoise_optim::{
 };
 use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, report};
 
-use crate::checkpoint::{Checkpoint, Progress, newest};
+use crate::checkpoint::{Checkpoint, Progress, check_seal, newest, seal};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::{self, Recipe, Stage};
 use crate::{Assembly, Rl, Sft, TrainError, tokenizer_file};
@@ -73,6 +73,7 @@ impl Run {
         }
         let text = recipe.to_toml()?;
         let assembly = Assembly::new(recipe)?;
+        check_stages(&assembly)?;
         let recorder = JsonlTracker::create(directory)?;
         write(&recipe_file, text.as_bytes())?;
         Ok(Self {
@@ -287,11 +288,38 @@ impl Run {
         }
         let directory = self.directory.join(format!("reference-{at}"));
         if self.progress.step > 0 {
+            check_seal(
+                &directory,
+                "the stage cannot go on without it; start a new run",
+            )?;
             return Ok(Some(Decoder::load(&directory)?));
         }
         self.assembly.decoder.save(&directory)?;
+        seal(&directory)?;
         Ok(Some(self.assembly.decoder.frozen_copy()?))
     }
+}
+
+/// Refuses a run one of whose later stages could not begin, before anything is written.
+fn check_stages(assembly: &Assembly) -> Result<(), TrainError> {
+    for (at, stage) in assembly.recipe.stages.iter().enumerate() {
+        let key = assembly.recipe.stage_key(at);
+        match stage {
+            Stage::Sft(_) if assembly.source.demonstration(0).is_none() => {
+                return Err(TrainError::Assembly(format!(
+                    "{key}: the data has no demonstrations to imitate; add a \"completion\" to its \
+                     rows or remove the stage"
+                )));
+            }
+            Stage::Rl(_) if assembly.source.is_empty() => {
+                return Err(TrainError::Assembly(format!(
+                    "{key}: the data holds no training problem"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The training problems and demonstrations a stage uses in this many steps.
