@@ -7,7 +7,7 @@ pub(super) const MR: usize = 8;
 /// Columns of a tile: two AVX-512 registers.
 pub(super) const NR: usize = 32;
 
-/// A tile of the result, accumulated in place.
+/// A tile of its own, for results that do not lie row after row.
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Tile(pub(super) [[f32; NR]; MR]);
@@ -17,8 +17,14 @@ impl Tile {
         Self([[0.0; NR]; MR])
     }
 
-    pub(super) fn rows_mut(&mut self, height: usize) -> impl Iterator<Item = &mut [f32; NR]> {
-        self.0.iter_mut().take(height)
+    /// The first rows of the tile, as a place for a product.
+    pub(super) fn output(&mut self, height: usize) -> Output<'_> {
+        Output {
+            data: self.0.as_flattened_mut(),
+            row_stride: NR,
+            height,
+            width: NR,
+        }
     }
 }
 
@@ -28,36 +34,63 @@ pub(super) struct Rows<'a> {
     pub(super) data: &'a [f32],
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
-    pub(super) height: usize,
 }
 
-/// `tile += rows · panel`, the panel being `depth` rows of [`NR`] packed columns.
+/// Up to [`MR`] rows and [`NR`] columns of the result, read and written where they are.
+pub(super) struct Output<'a> {
+    pub(super) data: &'a mut [f32],
+    pub(super) row_stride: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+}
+
+/// `out = rows · panel`, or `out += rows · panel` if `accumulate`, the panel being `depth` rows of
+/// [`NR`] packed columns.
 ///
 /// # Panics
-/// If the operands do not hold `depth` columns of `height` rows, or the height is not in `1..=MR`.
-pub(super) fn multiply(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut Tile) {
-    assert!((1..=MR).contains(&rows.height) && panel.len() == depth * NR && depth > 0);
-    let last = (rows.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
+/// If the operands do not hold `depth` columns of the output's height, or the output's sizes are
+/// not in `1..=MR` and `1..=NR` or past its data.
+pub(super) fn multiply(
+    rows: Rows<'_>,
+    panel: &[f32],
+    depth: usize,
+    out: Output<'_>,
+    accumulate: bool,
+) {
+    assert!((1..=MR).contains(&out.height) && (1..=NR).contains(&out.width));
+    assert!(panel.len() == depth * NR && depth > 0);
+    let last = (out.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
     assert!(last < rows.data.len());
+    assert!((out.height - 1) * out.row_stride + out.width <= out.data.len());
     match instruction_set() {
         // SAFETY: the instruction set was found on this machine, and the assertions above are
         // the function's requirements.
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => unsafe { multiply_avx512(rows, panel, depth, tile) },
+        InstructionSet::Avx512 => unsafe { multiply_avx512(rows, panel, depth, out, accumulate) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => unsafe { multiply_avx2(rows, panel, depth, tile) },
-        _ => multiply_portable(rows, panel, depth, tile),
+        InstructionSet::Avx2 => unsafe { multiply_avx2(rows, panel, depth, out, accumulate) },
+        _ => multiply_portable(rows, panel, depth, out, accumulate),
     }
 }
 
 /// The definition the other two agree with bit for bit.
-fn multiply_portable(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut Tile) {
+fn multiply_portable(
+    rows: Rows<'_>,
+    panel: &[f32],
+    depth: usize,
+    out: Output<'_>,
+    accumulate: bool,
+) {
     let (panel, _) = panel.as_chunks::<NR>();
-    for (p, b) in panel.iter().enumerate().take(depth) {
-        for i in 0..rows.height {
+    for i in 0..out.height {
+        let c = &mut out.data[i * out.row_stride..][..out.width];
+        if !accumulate {
+            c.fill(0.0);
+        }
+        for (p, b) in panel.iter().enumerate().take(depth) {
             let a = rows.data[i * rows.row_stride + p * rows.column_stride];
-            for (c, &b) in tile.0[i].iter_mut().zip(b) {
+            for (c, &b) in c.iter_mut().zip(b) {
                 *c = a.mul_add(b, *c);
             }
         }
@@ -68,30 +101,55 @@ fn multiply_portable(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut Til
 /// is always whole and what they compute is thrown away.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn row_offsets(rows: &Rows<'_>) -> [usize; MR] {
-    std::array::from_fn(|i| i.min(rows.height - 1) * rows.row_stride)
+fn row_offsets(rows: &Rows<'_>, height: usize) -> [usize; MR] {
+    std::array::from_fn(|i| i.min(height - 1) * rows.row_stride)
 }
 
 /// # Safety
-/// The machine must have AVX-512F; `rows` and `panel` must hold `depth` columns, as [`multiply`]
-/// asserts.
+/// The machine must have AVX-512F; `rows`, `panel` and `out` must be as [`multiply`] asserts.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn multiply_avx512(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut Tile) {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
-    let offsets = row_offsets(&rows);
-    // SAFETY: a tile row holds NR = 32 floats, two registers; the panel holds `depth` rows of NR
-    // floats; every offset plus `(depth - 1) · column_stride` is below the data's length.
+unsafe fn multiply_avx512(
+    rows: Rows<'_>,
+    panel: &[f32],
+    depth: usize,
+    out: Output<'_>,
+    accumulate: bool,
+) {
+    use std::arch::x86_64::{
+        _MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    };
+    let offsets = row_offsets(&rows, out.height);
+    let mask = (1_u64 << out.width) - 1;
+    let (mask_low, mask_high) = (mask as u16, (mask >> 16) as u16);
+    // SAFETY: rows below the height are in the output, and the masks leave out the columns past its
+    // width, of which nothing is read or written; the panel holds `depth` rows of NR floats; every
+    // offset plus `(depth - 1) · column_stride` is below the data's length.
     unsafe {
-        let mut low = [_mm512_set1_ps(0.0); MR];
+        let mut low = [_mm512_setzero_ps(); MR];
         let mut high = low;
-        for i in 0..MR {
-            low[i] = _mm512_loadu_ps(tile.0[i].as_ptr());
-            high[i] = _mm512_loadu_ps(tile.0[i].as_ptr().add(16));
+        if !accumulate {
+            // Nothing is read now, so the lines to be written are asked for while the chain runs.
+            for i in 0..MR {
+                let c = out.data.as_ptr().wrapping_add(i * out.row_stride);
+                _mm_prefetch::<_MM_HINT_ET0>(c.cast());
+                _mm_prefetch::<_MM_HINT_ET0>(c.wrapping_add(16).cast());
+            }
+        }
+        if accumulate {
+            for i in 0..MR {
+                if i < out.height {
+                    let c = out.data.as_ptr().add(i * out.row_stride);
+                    low[i] = _mm512_maskz_loadu_ps(mask_low, c);
+                    high[i] = _mm512_maskz_loadu_ps(mask_high, c.wrapping_add(16));
+                }
+            }
         }
         let mut b = panel.as_ptr();
         let mut a = rows.data.as_ptr();
         for _ in 0..depth {
+            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(16 * rows.column_stride).cast());
             let b_low = _mm512_loadu_ps(b);
             let b_high = _mm512_loadu_ps(b.add(16));
             for i in 0..MR {
@@ -103,32 +161,81 @@ unsafe fn multiply_avx512(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mu
             a = a.wrapping_add(rows.column_stride);
         }
         for i in 0..MR {
-            _mm512_storeu_ps(tile.0[i].as_mut_ptr(), low[i]);
-            _mm512_storeu_ps(tile.0[i].as_mut_ptr().add(16), high[i]);
+            if i < out.height {
+                let c = out.data.as_mut_ptr().add(i * out.row_stride);
+                _mm512_mask_storeu_ps(c, mask_low, low[i]);
+                _mm512_mask_storeu_ps(c.wrapping_add(16), mask_high, high[i]);
+            }
         }
     }
 }
 
 /// # Safety
-/// The machine must have AVX2 and FMA; `rows` and `panel` as for [`multiply_avx512`].
+/// The machine must have AVX2 and FMA; `rows`, `panel` and `out` as for [`multiply_avx512`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn multiply_avx2(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut Tile) {
+unsafe fn multiply_avx2(
+    rows: Rows<'_>,
+    panel: &[f32],
+    depth: usize,
+    out: Output<'_>,
+    accumulate: bool,
+) {
+    let offsets = row_offsets(&rows, out.height);
+    if (out.height, out.width) == (MR, NR) {
+        let c = out.data.as_mut_ptr();
+        // SAFETY: the output holds a whole tile; the rest is passed on.
+        unsafe { whole_tile_avx2(rows, offsets, panel, depth, c, out.row_stride, accumulate) };
+        return;
+    }
+    // A tile at the edge is computed whole, beside the output.
+    let mut tile = Tile::zero();
+    if accumulate {
+        for (i, line) in tile.0.iter_mut().enumerate().take(out.height) {
+            let c = &out.data[i * out.row_stride..][..out.width];
+            line[..out.width].copy_from_slice(c);
+        }
+    }
+    let c = tile.0.as_flattened_mut().as_mut_ptr();
+    // SAFETY: as above.
+    unsafe { whole_tile_avx2(rows, offsets, panel, depth, c, NR, accumulate) };
+    for (i, line) in tile.0.iter().enumerate().take(out.height) {
+        let c = &mut out.data[i * out.row_stride..][..out.width];
+        c.copy_from_slice(&line[..out.width]);
+    }
+}
+
+/// # Safety
+/// The machine must have AVX2 and FMA; `c` must be valid for MR rows of NR floats, `c_stride`
+/// apart; every offset plus `(depth - 1) · column_stride` must be below the length of the rows'
+/// data; and the panel must hold `depth` rows.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn whole_tile_avx2(
+    rows: Rows<'_>,
+    offsets: [usize; MR],
+    panel: &[f32],
+    depth: usize,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+) {
     use std::arch::x86_64::{
         _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
     };
-    let offsets = row_offsets(&rows);
     // Sixteen registers hold four rows of sixteen columns, so the tile is done in four quarters.
     for half_row in [0, 4] {
         for half_column in [0, 16] {
             // SAFETY: both halves lie inside the tile and the panel; offsets as above.
             unsafe {
+                let c = c.add(half_row * c_stride + half_column);
                 let mut low = [_mm256_setzero_ps(); 4];
                 let mut high = low;
-                for i in 0..4 {
-                    let c = tile.0[half_row + i].as_ptr().add(half_column);
-                    low[i] = _mm256_loadu_ps(c);
-                    high[i] = _mm256_loadu_ps(c.add(8));
+                if accumulate {
+                    for i in 0..4 {
+                        low[i] = _mm256_loadu_ps(c.add(i * c_stride));
+                        high[i] = _mm256_loadu_ps(c.add(i * c_stride + 8));
+                    }
                 }
                 let mut b = panel.as_ptr().add(half_column);
                 let mut a = rows.data.as_ptr();
@@ -144,49 +251,8 @@ unsafe fn multiply_avx2(rows: Rows<'_>, panel: &[f32], depth: usize, tile: &mut 
                     a = a.wrapping_add(rows.column_stride);
                 }
                 for i in 0..4 {
-                    let c = tile.0[half_row + i].as_mut_ptr().add(half_column);
-                    _mm256_storeu_ps(c, low[i]);
-                    _mm256_storeu_ps(c.add(8), high[i]);
-                }
-            }
-        }
-    }
-}
-
-/// Packs `width` columns that lie `column_stride` apart, each with inner stride `inner_stride`.
-///
-/// Goes through 16 inner positions at a time, so that each cache line of the source is read once.
-pub(super) fn pack_transposed(
-    source: &[f32],
-    column_stride: usize,
-    inner_stride: usize,
-    width: usize,
-    out: &mut [[f32; NR]],
-) {
-    let depth = out.len();
-    if inner_stride != 1 {
-        for (p, out) in out.iter_mut().enumerate() {
-            for (j, out) in out.iter_mut().enumerate() {
-                *out = if j < width {
-                    source[j * column_stride + p * inner_stride]
-                } else {
-                    0.0
-                };
-            }
-        }
-        return;
-    }
-    for start in (0..depth).step_by(16) {
-        let count = 16.min(depth - start);
-        for j in 0..NR {
-            if j < width {
-                let column = &source[j * column_stride + start..][..count];
-                for (p, &x) in column.iter().enumerate() {
-                    out[start + p][j] = x;
-                }
-            } else {
-                for out in &mut out[start..start + count] {
-                    out[j] = 0.0;
+                    _mm256_storeu_ps(c.add(i * c_stride), low[i]);
+                    _mm256_storeu_ps(c.add(i * c_stride + 8), high[i]);
                 }
             }
         }
@@ -198,40 +264,67 @@ mod tests {
     use super::*;
 
     /// The instruction sets this machine lacks cannot be tested here, but those it has must all
-    /// agree, not only the best one.
+    /// agree, not only the best one; and none may write beside its part of the output.
     #[test]
     fn every_available_instruction_set_gives_the_same_bits() {
+        const STRIDE: usize = NR + 3;
         let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
         let data: Vec<f32> = (0..MR * 50).map(number).collect();
         let panel: Vec<f32> = (0..50 * NR).map(|i| number(i + 77)).collect();
-        for height in 1..=MR {
+        let before: Vec<f32> = (0..MR * STRIDE).map(|i| number(i + 99)).collect();
+        type Multiply<'a> = &'a dyn Fn(Rows<'_>, Output<'_>, bool);
+        let run = |height: usize, width: usize, accumulate: bool, multiply: Multiply<'_>| {
+            let mut data_after = before.clone();
             let rows = Rows {
-                data: &data,
+                data: &data[..height * 50],
                 row_stride: 50,
                 column_stride: 1,
-                height,
             };
-            let mut expected = Tile::zero();
-            multiply_portable(rows, &panel, 50, &mut expected);
-            let compare = |tile: &Tile| assert_eq!(tile.0[..height], expected.0[..height]);
-            #[cfg(target_arch = "x86_64")]
-            {
-                if is_x86_feature_detected!("avx512f") {
-                    let mut tile = Tile::zero();
-                    // SAFETY: the feature was just detected, and the operands have 50 columns.
-                    unsafe { multiply_avx512(rows, &panel, 50, &mut tile) };
-                    compare(&tile);
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    let mut tile = Tile::zero();
-                    // SAFETY: as above.
-                    unsafe { multiply_avx2(rows, &panel, 50, &mut tile) };
-                    compare(&tile);
+            // No longer than it has to be, so that a read past the end is found.
+            let out = Output {
+                data: &mut data_after[..(height - 1) * STRIDE + width],
+                row_stride: STRIDE,
+                height,
+                width,
+            };
+            multiply(rows, out, accumulate);
+            data_after
+        };
+        for height in 1..=MR {
+            for width in [1, 7, 15, 16, 17, 31, NR] {
+                for accumulate in [false, true] {
+                    let run = |multiply: Multiply<'_>| run(height, width, accumulate, multiply);
+                    let expected = run(&|rows, out, accumulate| {
+                        multiply_portable(rows, &panel, 50, out, accumulate);
+                    });
+                    for (at, (now, before)) in expected.iter().zip(&before).enumerate() {
+                        let inside = at / STRIDE < height && at % STRIDE < width;
+                        assert!(inside || now == before, "{height} × {width}: {at}");
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    {
+                        if is_x86_feature_detected!("avx512f") {
+                            let found = run(&|rows, out, accumulate| {
+                                // SAFETY: the feature was just detected, and the operands have 50
+                                // columns and the output its rows and columns.
+                                unsafe { multiply_avx512(rows, &panel, 50, out, accumulate) };
+                            });
+                            assert_eq!(found, expected, "{height} × {width}, AVX-512");
+                        }
+                        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                            let found = run(&|rows, out, accumulate| {
+                                // SAFETY: as above.
+                                unsafe { multiply_avx2(rows, &panel, 50, out, accumulate) };
+                            });
+                            assert_eq!(found, expected, "{height} × {width}, AVX2");
+                        }
+                    }
+                    let found = run(&|rows, out, accumulate| {
+                        multiply(rows, &panel, 50, out, accumulate);
+                    });
+                    assert_eq!(found, expected, "{height} × {width}");
                 }
             }
-            let mut tile = Tile::zero();
-            multiply(rows, &panel, 50, &mut tile);
-            compare(&tile);
         }
     }
 }

@@ -7,12 +7,14 @@
 //! which is what lets the sampler and the trainer agree to the last bit.
 
 mod micro;
+mod pack;
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
-use micro::{MR, NR, Tile};
+use micro::{MR, NR, Output, Tile};
 
 /// Inner-dimension block: one packed panel of this depth (256 × 32 floats) stays in the first-level
 /// cache while the rows pass by.
@@ -38,7 +40,9 @@ impl<'a> MatrixRef<'a> {
     /// # Panics
     /// If `data` does not hold `rows × columns` elements.
     pub fn row_major(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "a {rows} × {columns} matrix");
+        // Checked: the micro-kernels rely on every product of a stride and an index being in range.
+        let elements = rows.checked_mul(columns);
+        assert_eq!(elements, Some(data.len()), "a {rows} × {columns} matrix");
         Self {
             data,
             rows,
@@ -100,42 +104,42 @@ pub fn matmul(
 ) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(a.columns, b.rows, "inner dimensions");
-    assert_eq!(c.len(), m * n, "the result is {m} × {n}");
-    if !accumulate {
-        c.fill(0.0);
-    }
+    assert_eq!(Some(c.len()), m.checked_mul(n), "the result is {m} × {n}");
     if m == 0 || n == 0 || k == 0 {
+        // A sum of nothing.
+        if !accumulate {
+            c.fill(0.0);
+        }
         return;
     }
-    with_buffer(KC.min(k) * NC.min(n.next_multiple_of(NR)), |packed| {
-        for column in (0..n).step_by(NC) {
-            let columns = NC.min(n - column);
-            for inner in (0..k).step_by(KC) {
-                let depth = KC.min(k - inner);
-                pack(b, inner, depth, column, columns, packed);
-                let packed = &*packed;
-                let task = |(block, rows): (usize, &mut [f32])| {
-                    block_product(
-                        a,
-                        block * MC,
+    with_buffer(
+        &PANELS,
+        KC.min(k) * NC.min(n.next_multiple_of(NR)),
+        |packed| {
+            for column in (0..n).step_by(NC) {
+                let columns = NC.min(n - column);
+                for inner in (0..k).step_by(KC) {
+                    let depth = KC.min(k - inner);
+                    pack::panels(b, inner, depth, column, columns, packed);
+                    let block = Block {
                         inner,
                         depth,
-                        packed,
-                        rows,
-                        n,
                         column,
                         columns,
-                    );
-                };
-                match parallelism {
-                    Parallelism::Pool if m > MC => {
-                        c.par_chunks_mut(MC * n).enumerate().for_each(task);
+                        panels: packed,
+                        accumulate: accumulate || inner > 0,
+                    };
+                    let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
+                    match parallelism {
+                        Parallelism::Pool if m > MC => {
+                            c.par_chunks_mut(MC * n).enumerate().for_each(task);
+                        }
+                        _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                     }
-                    _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `y = x·wᵀ` for a few rows of `x` on this thread, the weights read where they are.
@@ -147,30 +151,32 @@ pub fn matmul(
 /// # Panics
 /// If the shapes do not fit.
 pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k: usize) {
-    assert_eq!(
-        (x.len(), w.len(), y.len()),
-        (rows * k, n * k, rows * n),
-        "linear {n} × {k}"
-    );
+    assert_eq!(rows.checked_mul(n), Some(y.len()), "linear {n} × {k}");
+    if k == 0 {
+        y.fill(0.0);
+        return;
+    }
     let weights = MatrixRef::row_major(w, n, k);
     let columns = MatrixRef::row_major(x, rows, k).transposed();
-    with_buffer(KC.min(k) * NR, |packed| {
+    with_buffer(&PANELS, KC.min(k) * NR, |packed| {
         for row in (0..rows).step_by(NR) {
             let width = NR.min(rows - row);
             for inner in (0..k).step_by(KC) {
                 let depth = KC.min(k - inner);
-                pack(columns, inner, depth, row, width, packed);
+                pack::panels(columns, inner, depth, row, width, packed);
                 for output in (0..n).step_by(MR) {
                     let height = MR.min(n - output);
                     let mut tile = Tile::zero();
                     if inner > 0 {
-                        for (i, lane) in tile.rows_mut(height).enumerate() {
+                        for (i, lane) in tile.0.iter_mut().enumerate().take(height) {
                             for (j, value) in lane[..width].iter_mut().enumerate() {
                                 *value = y[(row + j) * n + output + i];
                             }
                         }
                     }
-                    tile_product(weights, output, height, inner, depth, packed, &mut tile);
+                    let panel = &packed[..depth * NR];
+                    let weights = rows_from(weights, output, inner);
+                    micro::multiply(weights, panel, depth, tile.output(height), inner > 0);
                     for j in 0..width {
                         let out = &mut y[(row + j) * n + output..][..height];
                         for (i, value) in out.iter_mut().enumerate() {
@@ -183,101 +189,87 @@ pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k
     });
 }
 
-/// Copies a block of `b` into panels of `NR` columns, each stored inner index by inner index; the
-/// last panel is filled up with zeros.
-fn pack(
-    b: MatrixRef<'_>,
+/// One packed block of the right operand, and its place in the product.
+struct Block<'a> {
     inner: usize,
     depth: usize,
     column: usize,
     columns: usize,
-    packed: &mut [f32],
-) {
-    for (panel, out) in packed.chunks_exact_mut(depth * NR).enumerate() {
-        let start = panel * NR;
-        if start >= columns {
-            break;
-        }
-        let width = NR.min(columns - start);
-        let first = inner * b.row_stride + (column + start) * b.column_stride;
-        let (out, _) = out.as_chunks_mut::<NR>();
-        if b.column_stride == 1 {
-            for (p, out) in out.iter_mut().enumerate() {
-                out[..width].copy_from_slice(&b.data[first + p * b.row_stride..][..width]);
-                out[width..].fill(0.0);
-            }
-        } else {
-            micro::pack_transposed(&b.data[first..], b.column_stride, b.row_stride, width, out);
-        }
-    }
+    panels: &'a [f32],
+    /// Whether the result holds earlier blocks' part of the chain.
+    accumulate: bool,
 }
 
-/// Rows `row..row + MC` of the product of one packed block.
-#[allow(clippy::too_many_arguments)]
-fn block_product(
-    a: MatrixRef<'_>,
-    row: usize,
-    inner: usize,
-    depth: usize,
-    packed: &[f32],
-    c: &mut [f32],
-    n: usize,
-    column: usize,
-    columns: usize,
-) {
-    let rows = c.len() / n;
-    for start in (0..columns).step_by(NR) {
-        let width = NR.min(columns - start);
-        let panel = &packed[start * depth..][..depth * NR];
-        for i in (0..rows).step_by(MR) {
-            let height = MR.min(rows - i);
-            let first = i * n + column + start;
-            let mut tile = Tile::zero();
-            for (r, lane) in tile.rows_mut(height).enumerate() {
-                lane[..width].copy_from_slice(&c[first + r * n..][..width]);
-            }
-            tile_product(a, row + i, height, inner, depth, panel, &mut tile);
-            for (r, lane) in tile.rows_mut(height).enumerate() {
-                c[first + r * n..][..width].copy_from_slice(&lane[..width]);
+impl Block<'_> {
+    /// Its part of the rows of `c`, which are those of `a` from `row` on and `n` long.
+    fn product(&self, a: MatrixRef<'_>, row: usize, c: &mut [f32], n: usize) {
+        let from = rows_from(a, row, self.inner);
+        if true || a.column_stride == 1 {
+            self.rows(from, MR * from.row_stride, c, n);
+            return;
+        }
+        let (rows, depth) = (c.len() / n, self.depth);
+        with_buffer(&STRIPS, rows.next_multiple_of(MR) * depth, |strips| {
+            let (row_stride, inner_stride) = (from.row_stride, from.column_stride);
+            pack::strips(from.data, row_stride, inner_stride, rows, depth, strips);
+            let packed = micro::Rows {
+                data: strips,
+                row_stride: 1,
+                column_stride: MR,
+            };
+            self.rows(packed, MR * depth, c, n);
+        });
+    }
+
+    /// The same for rows of which strips of [`MR`] lie `strip_stride` apart.
+    fn rows(&self, a: micro::Rows<'_>, strip_stride: usize, c: &mut [f32], n: usize) {
+        let rows = c.len() / n;
+        for start in (0..self.columns).step_by(NR) {
+            let panel = &self.panels[start * self.depth..][..self.depth * NR];
+            for (strip, i) in (0..rows).step_by(MR).enumerate() {
+                let a = micro::Rows {
+                    data: &a.data[strip * strip_stride..],
+                    ..a
+                };
+                let out = Output {
+                    data: &mut c[i * n + self.column + start..],
+                    row_stride: n,
+                    height: MR.min(rows - i),
+                    width: NR.min(self.columns - start),
+                };
+                micro::multiply(a, panel, self.depth, out, self.accumulate);
             }
         }
     }
 }
 
-/// One tile: `height` rows of `a` from `row`, times a packed panel.
-#[inline]
-fn tile_product(
-    a: MatrixRef<'_>,
-    row: usize,
-    height: usize,
-    inner: usize,
-    depth: usize,
-    panel: &[f32],
-    tile: &mut Tile,
-) {
-    let first = row * a.row_stride + inner * a.column_stride;
-    let a = micro::Rows {
-        data: &a.data[first..],
+/// The matrix from a row and an inner index on.
+fn rows_from(a: MatrixRef<'_>, row: usize, inner: usize) -> micro::Rows<'_> {
+    micro::Rows {
+        data: &a.data[row * a.row_stride + inner * a.column_stride..],
         row_stride: a.row_stride,
         column_stride: a.column_stride,
-        height,
-    };
-    micro::multiply(a, &panel[..depth * NR], depth, tile);
+    }
 }
+
+type Buffer = LocalKey<Cell<Vec<f32>>>;
 
 thread_local! {
-    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    /// Packed columns of the right operand.
+    static PANELS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    /// Packed rows of the left operand.
+    static STRIPS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends the thread's packing buffer, grown to `length`. It is taken out while lent: a task stolen
+/// Lends one of the thread's packing buffers, grown to `length`. It is taken out while lent: a task stolen
 /// in the meantime finds none and makes its own.
-fn with_buffer<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut buffer = BUFFER.take();
+fn with_buffer<R>(key: &'static Buffer, length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = key.take();
     if buffer.len() < length {
         buffer.resize(length, 0.0);
     }
     let result = body(&mut buffer[..length]);
-    BUFFER.set(buffer);
+    key.set(buffer);
     result
 }
 
