@@ -34,6 +34,11 @@ pub trait ProblemSource: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// How many different demonstrations there are; `None` if they are drawn without end.
+    fn demonstrations(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether there is no training problem.
     fn is_empty(&self) -> bool {
         self.len() == Some(0)

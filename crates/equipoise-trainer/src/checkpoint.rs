@@ -1,12 +1,13 @@
 //! Checkpoints: everything a run needs to go on, in one directory that appears all at once.
 //!
 //! ```text
-//! checkpoints/000120-rl-0080/       steps of the run, kind and step of the stage
+//! checkpoints/000120-1rl-000080/    steps of the run, place and kind of the stage, its steps
 //!     config.json                   the model, in Hugging Face layout
 //!     model.safetensors
 //!     tokenizer.json
 //!     optimizer.safetensors         moments and step count
-//!     state.json                    progress, recipe, record positions, a hash of every file above
+//!     state.json                    progress, recipe, record positions, a hash of every file above and
+//!                                   of itself
 //! ```
 //!
 //! It is written under a temporary name and renamed, so a directory with this name is whole. Random
@@ -61,6 +62,8 @@ pub struct Checkpoint {
     pub recipe: String,
     /// The BLAKE3 hash of every other file.
     pub files: BTreeMap<String, String>,
+    /// The BLAKE3 hash of this file with nothing here.
+    pub seal: String,
 }
 
 impl Checkpoint {
@@ -78,6 +81,7 @@ impl Checkpoint {
             positions,
             recipe,
             files: BTreeMap::new(),
+            seal: String::new(),
         }
     }
 
@@ -89,18 +93,15 @@ impl Checkpoint {
         name: &str,
         fill: impl FnOnce(&Path) -> Result<(), TrainError>,
     ) -> Result<PathBuf, TrainError> {
-        let folder = run.join(FOLDER);
+        let folder = folder(run);
         let temporary = folder.join(format!(".{name}.tmp"));
         let target = folder.join(name);
         remove(&temporary)?;
         fs::create_dir_all(&temporary).map_err(TrainError::file("create", &temporary))?;
         let result = fill(&temporary).and_then(|()| {
             self.files = hashes(&temporary)?;
-            let state =
-                serde_json::to_string_pretty(&self).map_err(|error| TrainError::Checkpoint {
-                    path: target.clone(),
-                    reason: error.to_string(),
-                })?;
+            self.seal = self.hash(&target)?;
+            let state = self.json(&target)?;
             let path = temporary.join(STATE);
             let mut file = fs::File::create(&path).map_err(TrainError::file("create", &path))?;
             file.write_all(state.as_bytes())
@@ -144,8 +145,29 @@ impl Checkpoint {
                 "it has layout {found}, and this version reads {FORMAT}"
             )));
         }
+        if state.hash(directory)? != state.seal {
+            return Err(fail(format!("{STATE} is not as it was written; {ADVICE}")));
+        }
         compare(directory, &state.files, ADVICE)?;
         Ok(state)
+    }
+
+    fn json(&self, path: &Path) -> Result<String, TrainError> {
+        serde_json::to_string_pretty(self).map_err(|error| TrainError::Checkpoint {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// The hash of the state itself.
+    fn hash(&self, path: &Path) -> Result<String, TrainError> {
+        let unsealed = Self {
+            seal: String::new(),
+            ..self.clone()
+        };
+        Ok(blake3::hash(unsealed.json(path)?.as_bytes())
+            .to_hex()
+            .to_string())
     }
 }
 
@@ -156,10 +178,28 @@ const ADVICE: &str = "delete this checkpoint to go on from the one before it";
 /// # Errors
 /// If the directory cannot be read.
 pub(crate) fn newest(run: &Path) -> Result<Option<PathBuf>, TrainError> {
-    Ok(all(&run.join(FOLDER))?.pop())
+    Ok(all(&folder(run))?.pop())
 }
 
-/// The checkpoints of a run, oldest first: names start with the number of steps.
+/// Where a run keeps its checkpoints.
+pub(crate) fn folder(run: &Path) -> PathBuf {
+    run.join(FOLDER)
+}
+
+/// The steps of the run and the stage a checkpoint's name begins with; `None` for a directory that is
+/// something else, which is left alone.
+fn parse(path: &Path) -> Option<(u64, String)> {
+    let name = path.file_name()?.to_str()?;
+    let mut parts = name.split('-');
+    let steps = parts.next()?.parse().ok()?;
+    let stage = parts.next()?;
+    let step: Result<u64, _> = parts.next()?.parse();
+    let ours =
+        step.is_ok() && parts.next().is_none() && stage.starts_with(|c: char| c.is_ascii_digit());
+    ours.then(|| (steps, stage.to_owned()))
+}
+
+/// The checkpoints of a run, oldest first.
 fn all(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -168,13 +208,13 @@ fn all(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(TrainError::file("read", folder))?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if !hidden && entry.path().is_dir() {
-            found.push(entry.path());
+        let path = entry.path();
+        if let Some(place) = parse(&path).filter(|_| path.is_dir()) {
+            found.push((place, path));
         }
     }
     found.sort();
-    Ok(found)
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Removes a directory if it is there.
@@ -190,14 +230,7 @@ fn remove(directory: &Path) -> Result<(), TrainError> {
 /// Removes old checkpoints. The last one before another stage begins stays.
 fn prune(folder: &Path) -> Result<(), TrainError> {
     let all = all(folder)?;
-    let kind = |path: &PathBuf| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        name.split('-').nth(1).unwrap_or_default().to_owned()
-    };
+    let kind = |path: &PathBuf| parse(path).map(|(_, stage)| stage);
     for (at, path) in all.iter().enumerate().take(all.len().saturating_sub(KEPT)) {
         if kind(path) == kind(&all[at + 1]) {
             fs::remove_dir_all(path).map_err(TrainError::file("remove", path))?;

@@ -6,6 +6,7 @@ mod error;
 mod evaluate;
 mod gradient;
 mod learner;
+mod preflight;
 pub mod recipe;
 mod rl;
 mod run;

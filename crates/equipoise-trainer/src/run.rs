@@ -9,6 +9,7 @@
 //!     checkpoints/          see the checkpoint module
 //!     reference-STAGE/      the frozen policy a stage's divergence is measured from
 //!     report.html           the curves
+//!     learning-curve.svg    the two most important ones as a picture
 //! ```
 
 use std::fs;
@@ -19,16 +20,17 @@ use equipoise_models::{Decoder, Gradients, Parameters};
 use equipoise_optim::{
     AdamW, AdamWConfig, Optimizer, Schedule, ScheduleKind, Update, clip_scale, global_norm,
 };
-use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, report};
+use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, TrackingError, report};
 
-use crate::checkpoint::{Checkpoint, Progress, check_seal, newest, seal};
+use crate::checkpoint::{self, Checkpoint, Progress, check_seal, newest, seal};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::{self, Recipe, Stage};
-use crate::{Assembly, Rl, Sft, TrainError, tokenizer_file};
+use crate::{Assembly, Rl, Sft, TrainError, preflight, tokenizer_file};
 
 /// The optimiser's state inside a checkpoint.
 pub(crate) const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const RECIPE_FILE: &str = "recipe.toml";
+const PICTURE_FILE: &str = "learning-curve.svg";
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Run {
     /// both cases nothing is changed.
     pub fn create(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
         let recipe_file = directory.join(RECIPE_FILE);
-        if recipe_file.exists() {
+        if recipe_file.exists() || checkpoint::folder(directory).exists() {
             return Err(TrainError::Assembly(format!(
                 "{} already holds a run: resume it with --resume, or choose another name with \
                  --set name=…",
@@ -73,7 +75,7 @@ impl Run {
         }
         let text = recipe.to_toml()?;
         let assembly = Assembly::new(recipe)?;
-        check_stages(&assembly)?;
+        preflight::check(&assembly)?;
         let recorder = JsonlTracker::create(directory)?;
         write(&recipe_file, text.as_bytes())?;
         Ok(Self {
@@ -144,7 +146,13 @@ impl Run {
             if let Some(checkpoint) = resumed.filter(|_| self.progress.step > 0) {
                 learner.load(&checkpoint)?;
             }
-            if let Some(checkpoint) = self.stage(&mut *learner, watcher, stop)? {
+            let ended = self.stage(&mut *learner, watcher, stop);
+            if ended.is_err() {
+                // The curves up to here are what one wants to see now; the error that matters is the
+                // stage's.
+                let _ = self.report();
+            }
+            if let Some(checkpoint) = ended? {
                 self.report()?;
                 return Ok(Outcome::Interrupted { checkpoint });
             }
@@ -154,12 +162,19 @@ impl Run {
         })
     }
 
-    /// Writes the report of what is recorded so far.
+    /// Writes the report of what is recorded so far, and the picture beside it; returns where the
+    /// report is.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If they cannot be written.
     pub fn report(&mut self) -> Result<PathBuf, TrainError> {
         self.recorder.flush()?;
+        match report::learning_curve_svg(&self.directory) {
+            Ok(picture) => write(&self.directory.join(PICTURE_FILE), picture.as_bytes())?,
+            // Nothing to draw: stopped before anything was evaluated or rewarded.
+            Err(TrackingError::Empty { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(report::write(&self.directory)?)
     }
 
@@ -298,28 +313,6 @@ impl Run {
         seal(&directory)?;
         Ok(Some(self.assembly.decoder.frozen_copy()?))
     }
-}
-
-/// Refuses a run one of whose later stages could not begin, before anything is written.
-fn check_stages(assembly: &Assembly) -> Result<(), TrainError> {
-    for (at, stage) in assembly.recipe.stages.iter().enumerate() {
-        let key = assembly.recipe.stage_key(at);
-        match stage {
-            Stage::Sft(_) if assembly.source.demonstration(0).is_none() => {
-                return Err(TrainError::Assembly(format!(
-                    "{key}: the data has no demonstrations to imitate; add a \"completion\" to its \
-                     rows or remove the stage"
-                )));
-            }
-            Stage::Rl(_) if assembly.source.is_empty() => {
-                return Err(TrainError::Assembly(format!(
-                    "{key}: the data holds no training problem"
-                )));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The training problems and demonstrations a stage uses in this many steps.

@@ -170,7 +170,7 @@ fn problems_that_cannot_be_read() {
         "p.jsonl",
         &format!("{good}{{\"prompt\": \"1+2=\", \"answer\": 3}}\n"),
     );
-    // Everything can be read, but there is nothing to imitate. The run has begun by then.
+    // Everything can be read, but there is nothing to imitate.
     home.call(&["train", &recipe])
         .failed(&["sft", "no demonstrations", "\"completion\""]);
 

@@ -265,6 +265,10 @@ impl ProblemSource for JsonlProblems {
         })
     }
 
+    fn demonstrations(&self) -> Option<u64> {
+        Some(self.demonstrations.len() as u64)
+    }
+
     fn len(&self) -> Option<u64> {
         Some(self.train.len() as u64)
     }

@@ -7,7 +7,7 @@ use equipoise_tracking::MetricRecord;
 use equipoise_verifiers::Verdict;
 
 use super::Rollout;
-use super::update::Record;
+use super::update::{Record, keep_nan};
 
 /// What the numbers are computed from.
 pub(super) struct Summary<'a> {
@@ -40,7 +40,10 @@ impl Summary<'_> {
             "aggregation/mass_negative",
             diagnostics.mass.map(|m| m.negative),
         );
-        metrics.push_some("aggregation/net_mass", diagnostics.net_advantage);
+        // Each update's weights are normalised by themselves; as for the loss, their mean is reported.
+        let updates = self.norms.len().max(1) as f64;
+        let net = diagnostics.net_advantage.map(|sum| sum / updates);
+        metrics.push_some("aggregation/net_mass", net);
         metrics.push_some("aggregation/coupling", diagnostics.coupling);
         metrics.push_some("aggregation/token_coupling", diagnostics.token_coupling);
     }
@@ -158,9 +161,8 @@ impl Summary<'_> {
             metrics.push("clip/low", sum(|r| r.clipped_low as f64) / tokens);
             metrics.push("clip/high", sum(|r| r.clipped_high as f64) / tokens);
         }
-        let largest = |pick: fn(&Record) -> f64, records: &[Record]| {
-            records.iter().map(pick).fold(0.0, f64::max)
-        };
+        let largest =
+            |pick: fn(&Record) -> f64, records: &[Record]| keep_nan(records.iter().map(pick));
         metrics.push("ratio/max", largest(|r| r.largest_ratio, self.records));
         // Only the first update runs on the weights that sampled.
         let first = &self.records[..self.records.len() / self.norms.len().max(1)];

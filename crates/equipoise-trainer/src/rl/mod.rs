@@ -387,7 +387,7 @@ impl Rl {
         if differences().all(|difference| difference <= limit) {
             return Ok(());
         }
-        let largest = differences().fold(0.0, |a, d| if d <= a { a } else { d });
+        let largest = update::keep_nan(differences());
         Err(self.alarm(step, format!(
             "the sampler and the trainer differ by {largest:.2e} in the log-probability of a token \
              they computed with the same weights, more than max_logprob_difference = {limit:.2e}: \

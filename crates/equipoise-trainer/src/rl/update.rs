@@ -48,6 +48,11 @@ pub(super) struct Record {
     pub(super) old_difference: f64,
 }
 
+/// The largest of some numbers that are not negative; NaN if one is, which `f64::max` would pass over.
+pub(super) fn keep_nan(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |a, x| if x <= a || a.is_nan() { a } else { x })
+}
+
 impl Update<'_> {
     /// The gradient of the loss, and a record of every response.
     pub(super) fn gradient(
@@ -101,11 +106,8 @@ impl Update<'_> {
         let mut record = Record {
             tokens,
             entropy: entropies.iter().copied().map(f64::from).sum(),
-            largest_ratio: differences().fold(0.0, |largest, d| d.exp().max(largest)),
-            // `max` would pass over a NaN; this keeps it.
-            old_difference: differences()
-                .map(f64::abs)
-                .fold(0.0, |a, d| if d <= a { a } else { d }),
+            largest_ratio: keep_nan(differences().map(f64::exp)),
+            old_difference: keep_nan(differences().map(f64::abs)),
             ..Record::default()
         };
 

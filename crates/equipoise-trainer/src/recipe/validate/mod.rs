@@ -76,6 +76,12 @@ impl Checker {
         });
     }
 
+    fn at_most(&mut self, key: &str, value: usize, most: usize) {
+        self.that(value <= most, key, || {
+            format!("is {value}; it must be at most {most}")
+        });
+    }
+
     fn within(&mut self, key: &str, value: f64, range: RangeInclusive<f64>) {
         self.that(range.contains(&value), key, || {
             let (low, high) = (range.start(), range.end());

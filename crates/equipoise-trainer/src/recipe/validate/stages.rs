@@ -7,9 +7,13 @@ use super::super::sft::SftStage;
 use super::super::stage::ScheduleKind;
 use super::Checker;
 
+/// The most sequences of one step. No batch is this large; a slip of the keyboard is.
+const MOST_SEQUENCES: usize = 1 << 24;
+
 impl Checker {
     pub(super) fn sft(&mut self, stage: &SftStage) {
         self.at_least("batch_size", stage.batch_size, 1);
+        self.at_most("batch_size", stage.batch_size, MOST_SEQUENCES);
         self.optimizer(&Optimizer {
             learning_rate: stage.learning_rate,
             warmup_steps: stage.warmup_steps,
@@ -39,6 +43,15 @@ impl Checker {
 
     pub(super) fn rl(&mut self, stage: &RlStage) {
         self.at_least("prompts_per_step", stage.prompts_per_step, 1);
+        let completions = stage
+            .prompts_per_step
+            .saturating_mul(stage.samples_per_prompt);
+        self.that(completions <= MOST_SEQUENCES, "prompts_per_step", || {
+            format!(
+                "times samples_per_prompt is {completions} completions a step; it must be at most \
+                 {MOST_SEQUENCES}"
+            )
+        });
         self.that(stage.samples_per_prompt >= 2, "samples_per_prompt", || {
             format!(
                 "is {}; it must be at least 2, because an advantage compares the responses to one \
