@@ -149,6 +149,8 @@ unsafe fn multiply_avx512(
         let mut b = panel.as_ptr();
         let mut a = rows.data.as_ptr();
         for _ in 0..depth {
+            // Where rows lie side by side (a transposed operand), every step is in another line, and
+            // often another page, than the last: too far apart for the processor to guess.
             _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(16 * rows.column_stride).cast());
             let b_low = _mm512_loadu_ps(b);
             let b_high = _mm512_loadu_ps(b.add(16));

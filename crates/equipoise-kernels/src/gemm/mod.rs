@@ -10,7 +10,6 @@ mod micro;
 mod pack;
 
 use std::cell::Cell;
-use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
@@ -112,34 +111,30 @@ pub fn matmul(
         }
         return;
     }
-    with_buffer(
-        &PANELS,
-        KC.min(k) * NC.min(n.next_multiple_of(NR)),
-        |packed| {
-            for column in (0..n).step_by(NC) {
-                let columns = NC.min(n - column);
-                for inner in (0..k).step_by(KC) {
-                    let depth = KC.min(k - inner);
-                    pack::panels(b, inner, depth, column, columns, packed);
-                    let block = Block {
-                        inner,
-                        depth,
-                        column,
-                        columns,
-                        panels: packed,
-                        accumulate: accumulate || inner > 0,
-                    };
-                    let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
-                    match parallelism {
-                        Parallelism::Pool if m > MC => {
-                            c.par_chunks_mut(MC * n).enumerate().for_each(task);
-                        }
-                        _ => c.chunks_mut(MC * n).enumerate().for_each(task),
+    with_buffer(KC.min(k) * NC.min(n.next_multiple_of(NR)), |packed| {
+        for column in (0..n).step_by(NC) {
+            let columns = NC.min(n - column);
+            for inner in (0..k).step_by(KC) {
+                let depth = KC.min(k - inner);
+                pack::panels(b, inner, depth, column, columns, packed);
+                let block = Block {
+                    inner,
+                    depth,
+                    column,
+                    columns,
+                    panels: packed,
+                    accumulate: accumulate || inner > 0,
+                };
+                let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
+                match parallelism {
+                    Parallelism::Pool if m > MC => {
+                        c.par_chunks_mut(MC * n).enumerate().for_each(task);
                     }
+                    _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 /// `y = x·wᵀ` for a few rows of `x` on this thread, the weights read where they are.
@@ -158,7 +153,7 @@ pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k
     }
     let weights = MatrixRef::row_major(w, n, k);
     let columns = MatrixRef::row_major(x, rows, k).transposed();
-    with_buffer(&PANELS, KC.min(k) * NR, |packed| {
+    with_buffer(KC.min(k) * NR, |packed| {
         for row in (0..rows).step_by(NR) {
             let width = NR.min(rows - row);
             for inner in (0..k).step_by(KC) {
@@ -203,34 +198,11 @@ struct Block<'a> {
 impl Block<'_> {
     /// Its part of the rows of `c`, which are those of `a` from `row` on and `n` long.
     fn product(&self, a: MatrixRef<'_>, row: usize, c: &mut [f32], n: usize) {
-        let from = rows_from(a, row, self.inner);
-        if true || a.column_stride == 1 {
-            self.rows(from, MR * from.row_stride, c, n);
-            return;
-        }
-        let (rows, depth) = (c.len() / n, self.depth);
-        with_buffer(&STRIPS, rows.next_multiple_of(MR) * depth, |strips| {
-            let (row_stride, inner_stride) = (from.row_stride, from.column_stride);
-            pack::strips(from.data, row_stride, inner_stride, rows, depth, strips);
-            let packed = micro::Rows {
-                data: strips,
-                row_stride: 1,
-                column_stride: MR,
-            };
-            self.rows(packed, MR * depth, c, n);
-        });
-    }
-
-    /// The same for rows of which strips of [`MR`] lie `strip_stride` apart.
-    fn rows(&self, a: micro::Rows<'_>, strip_stride: usize, c: &mut [f32], n: usize) {
         let rows = c.len() / n;
         for start in (0..self.columns).step_by(NR) {
             let panel = &self.panels[start * self.depth..][..self.depth * NR];
-            for (strip, i) in (0..rows).step_by(MR).enumerate() {
-                let a = micro::Rows {
-                    data: &a.data[strip * strip_stride..],
-                    ..a
-                };
+            for i in (0..rows).step_by(MR) {
+                let a = rows_from(a, row + i, self.inner);
                 let out = Output {
                     data: &mut c[i * n + self.column + start..],
                     row_stride: n,
@@ -252,24 +224,19 @@ fn rows_from(a: MatrixRef<'_>, row: usize, inner: usize) -> micro::Rows<'_> {
     }
 }
 
-type Buffer = LocalKey<Cell<Vec<f32>>>;
-
 thread_local! {
-    /// Packed columns of the right operand.
-    static PANELS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-    /// Packed rows of the left operand.
-    static STRIPS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends one of the thread's packing buffers, grown to `length`. It is taken out while lent: a task stolen
+/// Lends the thread's packing buffer, grown to `length`. It is taken out while lent: a task stolen
 /// in the meantime finds none and makes its own.
-fn with_buffer<R>(key: &'static Buffer, length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut buffer = key.take();
+fn with_buffer<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = BUFFER.take();
     if buffer.len() < length {
         buffer.resize(length, 0.0);
     }
     let result = body(&mut buffer[..length]);
-    key.set(buffer);
+    BUFFER.set(buffer);
     result
 }
 

@@ -1,7 +1,7 @@
-//! Copying operands into the order in which a tile reads them.
+//! Copying the right operand into the order in which a tile reads them.
 
 use super::MatrixRef;
-use super::micro::{MR, NR};
+use super::micro::NR;
 
 /// Copies a block of `b` into panels of `NR` columns, each stored inner index by inner index; the
 /// last panel is filled up with zeros.
@@ -28,32 +28,6 @@ pub(super) fn panels(
             }
         } else {
             transposed(&b.data[first..], b.column_stride, b.row_stride, width, out);
-        }
-    }
-}
-
-/// Packs rows of the left operand `MR` at a time, each strip inner index by inner index; the last
-/// strip repeats its last row. For operands that are stored column after column, of which a strip
-/// would otherwise touch a cache line and a page at every step.
-pub(super) fn strips(
-    source: &[f32],
-    row_stride: usize,
-    inner_stride: usize,
-    rows: usize,
-    depth: usize,
-    out: &mut [f32],
-) {
-    for p in 0..depth {
-        let column = &source[p * inner_stride..];
-        for (strip, first) in (0..rows).step_by(MR).enumerate() {
-            let out = &mut out[strip * depth * MR + p * MR..][..MR];
-            if row_stride == 1 && first + MR <= rows {
-                out.copy_from_slice(&column[first..first + MR]);
-            } else {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = column[(first + i).min(rows - 1) * row_stride];
-                }
-            }
         }
     }
 }
