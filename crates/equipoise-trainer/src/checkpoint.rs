@@ -299,3 +299,73 @@ fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {
     }
     Ok(hashes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(run: &Path, name: &str) -> PathBuf {
+        let state = Checkpoint::new(Progress::default(), false, Positions::default(), "r".into());
+        let fill = |directory: &Path| {
+            let path = directory.join("weights");
+            fs::write(&path, b"1234").map_err(TrainError::file("write", &path))
+        };
+        state.write(run, name, fill).unwrap()
+    }
+
+    #[test]
+    fn every_byte_is_checked() {
+        let run = tempfile::tempdir().unwrap();
+        let path = write(run.path(), "000007-0sft-000007");
+        assert_eq!(Checkpoint::read(&path).unwrap().recipe, "r");
+        let state = fs::read_to_string(path.join(STATE)).unwrap();
+        fs::write(
+            path.join(STATE),
+            state.replace("\"step\": 0", "\"step\": 9"),
+        )
+        .unwrap();
+        let error = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("state.json is not as it was written"),
+            "{error}"
+        );
+        fs::write(path.join(STATE), state).unwrap();
+        fs::write(path.join("weights"), b"1235").unwrap();
+        let error = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("weights is not as it was written"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_newest_is_found_by_number_and_other_directories_are_left_alone() {
+        let run = tempfile::tempdir().unwrap();
+        let mine = folder(run.path()).join("zebra");
+        fs::create_dir_all(&mine).unwrap();
+        for name in [
+            "000100-0sft-000100",
+            "999950-1rl-999850",
+            "1000000-1rl-999900",
+        ] {
+            write(run.path(), name);
+        }
+        let last = write(run.path(), "1000050-1rl-999950");
+        assert_eq!(newest(run.path()).unwrap(), Some(last));
+        assert!(mine.is_dir());
+        let names = all(&folder(run.path())).unwrap();
+        let names: Vec<_> = names
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str())
+            .collect();
+        // The last of the finished stage, and the newest two of the current one.
+        assert_eq!(
+            names,
+            [
+                "000100-0sft-000100",
+                "1000000-1rl-999900",
+                "1000050-1rl-999950"
+            ]
+        );
+    }
+}
