@@ -8,10 +8,13 @@
 
 mod micro;
 mod pack;
+mod packed;
 
 use std::cell::Cell;
 
 use rayon::prelude::*;
+
+pub use packed::Packed;
 
 use micro::{MR, NR, Output, Tile};
 
