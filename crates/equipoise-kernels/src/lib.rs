@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attention;
 pub mod gemm;
 pub mod ops;
 pub mod rows;

@@ -3,6 +3,7 @@
 use equipoise_core::{Ragged, TokenId};
 
 use crate::ModelError;
+use crate::decoder::Dropout;
 
 /// Sequences of tokens, each token marked if it is to be scored.
 ///
@@ -81,12 +82,51 @@ impl TokenBatch {
 pub struct Need {
     /// The temperature the logits are divided by before anything else: the sampler's.
     pub temperature: f64,
+    /// Whether the score head's number is wanted for the state each scored token was chosen in: a
+    /// value function.
+    pub values: bool,
+    /// Whether the score head's number is wanted for the last token of each sequence: a reward model.
+    pub sequence_scores: bool,
+    /// What the adapters drop; `None` drops nothing.
+    pub dropout: Option<Dropout>,
 }
 
 impl Need {
     /// Log-probabilities and entropies at a temperature.
     pub fn at_temperature(temperature: f64) -> Self {
-        Self { temperature }
+        Self {
+            temperature,
+            values: false,
+            sequence_scores: false,
+            dropout: None,
+        }
+    }
+
+    /// The same, and the score head's number for the state before each scored token.
+    #[must_use]
+    pub fn with_values(self) -> Self {
+        Self {
+            values: true,
+            ..self
+        }
+    }
+
+    /// The same, and the score head's number for the last token of each sequence.
+    #[must_use]
+    pub fn with_sequence_scores(self) -> Self {
+        Self {
+            sequence_scores: true,
+            ..self
+        }
+    }
+
+    /// The same, with dropout in the adapters.
+    #[must_use]
+    pub fn with_dropout(self, dropout: Dropout) -> Self {
+        Self {
+            dropout: Some(dropout),
+            ..self
+        }
     }
 }
 
@@ -98,6 +138,10 @@ pub struct TokenOutputs {
     pub logprobs: Ragged<f32>,
     /// The entropy of the distribution each scored token was drawn from, in nats.
     pub entropies: Ragged<f32>,
+    /// The value of the state before each scored token, if asked for.
+    pub values: Option<Ragged<f32>>,
+    /// The score of each sequence, if asked for.
+    pub sequence_scores: Option<Vec<f32>>,
 }
 
 /// The derivative of a scalar with respect to each number of [`TokenOutputs`], same borders.
@@ -107,4 +151,8 @@ pub struct TokenCotangents {
     pub logprobs: Ragged<f32>,
     /// With respect to the entropies; `None` stands for zeros.
     pub entropies: Option<Ragged<f32>>,
+    /// With respect to the values; `None` stands for zeros.
+    pub values: Option<Ragged<f32>>,
+    /// With respect to the sequences' scores; `None` stands for zeros.
+    pub sequence_scores: Option<Vec<f32>>,
 }

@@ -10,7 +10,7 @@ mod policy;
 
 pub use batch::{Need, TokenBatch, TokenCotangents, TokenOutputs};
 pub use config::Config;
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Dropout};
 pub use error::ModelError;
 pub use parameters::{Gradients, Parameters};
 pub use policy::{Policy, Tape};

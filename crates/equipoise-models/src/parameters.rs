@@ -1,6 +1,7 @@
 //! Named parameters and their gradients.
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
+use equipoise_kernels::rows::elementwise::add;
 
 use crate::ModelError;
 
@@ -26,11 +27,13 @@ impl Parameters {
 
     /// The parameter of this name.
     pub fn get(&self, name: &str) -> Option<&Var> {
-        let at = self
-            .entries
-            .binary_search_by(|(entry, _)| entry.as_str().cmp(name))
-            .ok()?;
-        Some(&self.entries[at].1)
+        Some(&self.entries[self.position(name)?].1)
+    }
+
+    /// Where the parameter of this name stands in [`Parameters::iter`].
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let search = |(entry, _): &(String, Var)| entry.as_str().cmp(name);
+        self.entries.binary_search_by(search).ok()
     }
 
     /// The number of tensors.
@@ -49,10 +52,10 @@ impl Parameters {
     }
 }
 
-/// One gradient per parameter, in the order of [`Parameters::iter`].
+/// One gradient per parameter, in the order of [`Parameters::iter`], row-major.
 #[derive(Clone, Debug, Default)]
 pub struct Gradients {
-    entries: Vec<Option<Tensor>>,
+    entries: Vec<Option<Vec<f32>>>,
 }
 
 impl Gradients {
@@ -62,43 +65,51 @@ impl Gradients {
     }
 
     /// The gradient of the parameter at `index`, if there is one yet.
-    pub fn get(&self, index: usize) -> Option<&Tensor> {
-        self.entries.get(index)?.as_ref()
+    pub fn get(&self, index: usize) -> Option<&[f32]> {
+        self.entries.get(index)?.as_deref()
     }
 
     /// The gradients there are, each with its parameter's index.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &Tensor)> {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter_map(|(i, entry)| Some((i, entry.as_ref()?)))
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(at, entry)| Some((at, entry.as_deref()?)))
     }
 
-    /// Adds a gradient of the parameter at `index`.
+    /// The gradient of the parameter at `index`, to be added to; zeros if there was none.
     ///
-    /// # Errors
-    /// If its shape differs from what is there.
-    pub fn add(&mut self, index: usize, gradient: &Tensor) -> Result<(), ModelError> {
+    /// # Panics
+    /// If there is one of another length.
+    pub fn buffer(&mut self, index: usize, length: usize) -> &mut [f32] {
         if self.entries.len() <= index {
             self.entries.resize(index + 1, None);
         }
-        let entry = &mut self.entries[index];
-        // Detached: a stored gradient must not keep the graph of its step alive.
-        let sum = match entry.take() {
-            None => gradient.detach(),
-            Some(sum) => (sum + gradient)?.detach(),
-        };
-        *entry = Some(sum);
-        Ok(())
+        let entry = self.entries[index].get_or_insert_with(|| vec![0.0; length]);
+        assert_eq!(entry.len(), length, "gradient {index}");
+        entry
     }
 
     /// Adds all gradients of `other`.
     ///
+    /// # Panics
+    /// If a length differs.
+    pub fn merge(&mut self, other: &Gradients) {
+        for (index, gradient) in other.iter() {
+            add(self.buffer(index, gradient.len()), gradient);
+        }
+    }
+
+    /// The gradients as tensors of their parameters' shapes, for an optimiser. Nothing is copied.
+    ///
     /// # Errors
-    /// If a shape differs.
-    pub fn merge(&mut self, other: &Gradients) -> Result<(), ModelError> {
-        other
-            .iter()
-            .try_for_each(|(index, gradient)| self.add(index, gradient))
+    /// [`ModelError::NoGradient`] naming a parameter that has none or one of another length.
+    pub fn into_tensors(self, parameters: &Parameters) -> Result<Vec<Tensor>, ModelError> {
+        let mut entries = self.entries.into_iter();
+        let tensors = parameters.iter().map(|(name, var)| {
+            let gradient = entries.next().flatten();
+            let gradient = gradient.filter(|values| values.len() == var.elem_count());
+            let values = gradient.ok_or_else(|| ModelError::NoGradient(name.to_owned()))?;
+            Ok(Tensor::from_vec(values, var.shape(), &Device::Cpu)?)
+        });
+        tensors.collect()
     }
 }

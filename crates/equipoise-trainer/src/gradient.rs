@@ -5,7 +5,7 @@
 //! same for every micro-batch size up to rounding.
 
 use equipoise_core::{Ragged, TokenId};
-use equipoise_models::{Gradients, Need, Policy, TokenBatch, TokenCotangents, TokenOutputs};
+use equipoise_models::{Dropout, Gradients, Need, Policy, TokenBatch, TokenCotangents, TokenOutputs};
 use rayon::prelude::*;
 
 use crate::TrainError;
@@ -58,8 +58,8 @@ pub fn micro_batches(sequences: &[Sequence<'_>], budget: usize) -> Vec<std::ops:
 /// The gradient of a batch's loss, and the caller's record of every response, in order.
 ///
 /// `loss` is called once per response with its position in `sequences`, its log-probabilities and
-/// its entropies. Micro-batches run side by side on the rayon pool, and their gradients are added in
-/// order, so the number of threads changes no bit.
+/// its entropies. Micro-batches run one after the other, each on all threads, and add to the same
+/// gradient; so the memory is that of one, and the number of threads changes no bit.
 ///
 /// # Errors
 /// If the model cannot be fed, or a tensor operation fails.
@@ -70,38 +70,44 @@ pub fn accumulate<R: Send>(
     need: &Need,
     loss: impl Fn(usize, &[f32], &[f32]) -> ResponseLoss<R> + Sync,
 ) -> Result<(Gradients, Vec<R>), TrainError> {
-    let one = |run: &std::ops::Range<usize>| -> Result<(Gradients, Vec<R>), TrainError> {
-        let tape = policy.forward(&batch(&sequences[run.clone()]), need)?;
+    let mut gradients = Gradients::new();
+    let mut records = Vec::with_capacity(sequences.len());
+    for run in micro_batches(sequences, budget) {
+        let tape = policy.forward(&batch(&sequences[run.clone()]), &at(need, run.start))?;
         let outputs = tape.outputs();
-        let rows = outputs.logprobs.rows().zip(outputs.entropies.rows());
+        let losses: Vec<ResponseLoss<R>> = run
+            .clone()
+            .into_par_iter()
+            .map(|at| {
+                let row = at - run.start;
+                loss(at, outputs.logprobs.row(row), outputs.entropies.row(row))
+            })
+            .collect();
         let (mut logprobs, mut entropies) = (Ragged::new(), Ragged::new());
-        let mut records = Vec::with_capacity(run.len());
-        for (at, (row_logprobs, row_entropies)) in run.clone().zip(rows) {
-            let response = loss(at, row_logprobs, row_entropies);
+        for response in losses {
             logprobs.push_row(response.logprobs);
             entropies.push_row(response.entropies);
             records.push(response.record);
         }
-        let mut gradients = Gradients::new();
         let cotangents = TokenCotangents {
             logprobs,
             entropies: Some(entropies),
+            ..TokenCotangents::default()
         };
         tape.backward(&cotangents, &mut gradients)?;
-        Ok((gradients, records))
-    };
-    let mut total = Gradients::new();
-    let mut records = Vec::with_capacity(sequences.len());
-    // Only as many tapes exist at a time as there are threads to fill them.
-    for wave in micro_batches(sequences, budget).chunks(rayon::current_num_threads().max(1)) {
-        let parts: Vec<_> = wave.par_iter().with_max_len(1).map(one).collect();
-        for part in parts {
-            let (gradients, part_records) = part?;
-            total.merge(&gradients)?;
-            records.extend(part_records);
-        }
     }
-    Ok((total, records))
+    Ok((gradients, records))
+}
+
+/// The same need for a micro-batch that starts at a sequence of the batch.
+fn at(need: &Need, first_sequence: usize) -> Need {
+    let dropout = need.dropout.map(|dropout| Dropout {
+        first_sequence: first_sequence as u64,
+        ..dropout
+    });
+    let mut need = *need;
+    need.dropout = dropout;
+    need
 }
 
 /// The numbers of a batch without a gradient, micro-batch by micro-batch in order.
@@ -114,14 +120,8 @@ pub(crate) fn score(
     budget: usize,
     need: &Need,
 ) -> Result<Vec<TokenOutputs>, TrainError> {
-    let one = |run: &std::ops::Range<usize>| -> Result<TokenOutputs, TrainError> {
-        let batch = batch(&sequences[run.clone()]);
-        Ok(policy.score(&batch, need)?)
-    };
-    micro_batches(sequences, budget)
-        .par_iter()
-        .with_max_len(1)
-        .map(one)
+    let runs = micro_batches(sequences, budget).into_iter();
+    runs.map(|run| Ok(policy.score(&batch(&sequences[run.clone()]), &at(need, run.start))?))
         .collect()
 }
 

@@ -394,17 +394,18 @@ pub(crate) fn schedule(
 pub(crate) fn apply(
     optimizer: &mut AdamW,
     parameters: &Parameters,
-    gradients: &Gradients,
+    gradients: Gradients,
     learning_rate: f64,
     max_norm: f64,
 ) -> Result<f64, TrainError> {
+    let gradients = gradients.into_tensors(parameters)?;
     let updates: Vec<Update<'_>> = parameters
         .iter()
-        .enumerate()
-        .map(|(at, (name, parameter))| Update {
+        .zip(&gradients)
+        .map(|((name, parameter), gradient)| Update {
             name,
             parameter,
-            gradient: gradients.get(at),
+            gradient: Some(gradient),
         })
         .collect();
     let present = updates

@@ -84,6 +84,16 @@ impl<'a> MatrixRef<'a> {
     }
 }
 
+/// Interim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// f32
+    #[default]
+    F32,
+    /// bf16
+    Bf16,
+}
+
 /// Whether a product may use the other threads of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parallelism {

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::micro::{self, MR, NR, Output};
-use super::{KC, MatrixRef, Parallelism, pack, rows_from};
+use super::{KC, MatrixRef, Parallelism, Precision, pack, rows_from};
 
 /// A `k × n` right operand, packed.
 #[derive(Clone, Debug, Default)]
@@ -20,14 +20,14 @@ pub struct Packed {
 
 impl Packed {
     /// Copies an operand.
-    pub fn new(b: MatrixRef<'_>, parallelism: Parallelism) -> Self {
+    pub fn new(b: MatrixRef<'_>, precision: Precision, parallelism: Parallelism) -> Self {
         let mut packed = Self::default();
-        packed.pack(b, parallelism);
+        packed.pack(b, precision, parallelism);
         packed
     }
 
     /// Copies another operand into the same memory.
-    pub fn pack(&mut self, b: MatrixRef<'_>, parallelism: Parallelism) {
+    pub fn pack(&mut self, b: MatrixRef<'_>, _precision: Precision, parallelism: Parallelism) {
         (self.k, self.n) = (b.rows, b.columns);
         self.panels.resize(self.n.div_ceil(NR) * NR * self.k, 0.0);
         if self.panels.is_empty() {
@@ -111,7 +111,7 @@ mod tests {
                 matmul(a, b, &mut expected, accumulate, Parallelism::Serial);
                 for parallelism in [Parallelism::Serial, Parallelism::Pool] {
                     let mut found = start.clone();
-                    Packed::new(b, parallelism).multiply(a, &mut found, accumulate);
+                    Packed::new(b, Precision::F32, parallelism).multiply(a, &mut found, accumulate);
                     assert_eq!(found, expected, "{m} × {n} × {k}");
                 }
             }
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn memory_is_used_again_for_another_shape() {
         let (first, second) = ([1.0; 6], [2.0; 2]);
-        let mut packed = Packed::new(MatrixRef::row_major(&first, 3, 2), Parallelism::Serial);
-        packed.pack(MatrixRef::row_major(&second, 1, 2), Parallelism::Serial);
+        let mut packed = Packed::new(MatrixRef::row_major(&first, 3, 2), Precision::F32, Parallelism::Serial);
+        packed.pack(MatrixRef::row_major(&second, 1, 2), Precision::F32, Parallelism::Serial);
         let mut c = [0.0; 2];
         packed.multiply(MatrixRef::row_major(&[3.0], 1, 1), &mut c, false);
         assert_eq!(c, [6.0, 6.0]);

@@ -6,6 +6,11 @@
 
 use crate::simd::{LANES, exp, max, per_instruction_set};
 
+/// Logits whose statistics are taken at once. They are added in single precision before they join a
+/// sum in double precision, so long vocabularies lose nothing; and a row can be computed block by
+/// block without ever existing as a whole.
+pub const BLOCK: usize = 32 * LANES;
+
 /// What the backward pass and the caller need of one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RowStatistics {
@@ -17,49 +22,106 @@ pub struct RowStatistics {
     pub entropy: f32,
 }
 
-/// Elements added in single precision before their sum joins a double: long vocabularies lose
-/// nothing.
-const BLOCK: usize = 32 * LANES;
+/// The statistics of a row so far, to which blocks of [`BLOCK`] logits are added in order.
+///
+/// ```text
+/// S = Σₖ e^(zₖ − m)        W = Σₖ e^(zₖ − m) (zₖ − m)        m the largest so far
+/// ```
+///
+/// When the maximum moves from m to m', S becomes S·e^(m−m') and W becomes e^(m−m')·(W + S·(m−m')).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Running {
+    maximum: f32,
+    mass: f64,
+    weighted: f64,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self {
+            maximum: f32::NEG_INFINITY,
+            mass: 0.0,
+            weighted: 0.0,
+        }
+    }
+}
+
+impl Running {
+    /// Adds a block: all of them but the last of a row hold [`BLOCK`] logits. Scales the logits by
+    /// `inverse_temperature` in place.
+    pub fn add(&mut self, logits: &mut [f32], inverse_temperature: f32) {
+        let block = block_sums(logits, inverse_temperature);
+        if block.maximum == f32::NEG_INFINITY {
+            return; // tokens ruled out, all of them
+        }
+        let (mut low, mut high) = (*self, block);
+        if low.maximum > high.maximum {
+            (low, high) = (high, low);
+        }
+        if low.mass > 0.0 {
+            let shift = f64::from(low.maximum) - f64::from(high.maximum);
+            let factor = shift.exp();
+            high.mass += factor * low.mass;
+            high.weighted += if factor > 0.0 {
+                factor * (low.weighted + low.mass * shift)
+            } else {
+                0.0
+            };
+        }
+        *self = high;
+    }
+
+    /// The statistics of the whole row.
+    pub fn finish(&self) -> RowStatistics {
+        let log_sum = self.mass.ln();
+        RowStatistics {
+            maximum: self.maximum,
+            log_sum: log_sum as f32,
+            // H = ln S − Σ p (z − max)
+            entropy: (log_sum - self.weighted / self.mass) as f32,
+        }
+    }
+}
+
+/// Scales the row by `inverse_temperature` in place and returns its statistics.
+pub fn statistics(logits: &mut [f32], inverse_temperature: f32) -> RowStatistics {
+    let mut running = Running::default();
+    for block in logits.chunks_mut(BLOCK) {
+        running.add(block, inverse_temperature);
+    }
+    running.finish()
+}
 
 per_instruction_set! {
-    /// Scales the row by `inverse_temperature` in place and returns its statistics.
-    pub fn statistics(logits: &mut [f32], inverse_temperature: f32) -> RowStatistics {
+    fn block_sums(logits: &mut [f32], inverse_temperature: f32) -> Running {
         for z in logits.iter_mut() {
             *z *= inverse_temperature;
         }
         let maximum = max(logits);
-        let (mut mass, mut weighted) = (0.0_f64, 0.0_f64);
-        for block in logits.chunks(BLOCK) {
-            let mut masses = [0.0_f32; LANES];
-            let mut weighteds = [0.0_f32; LANES];
-            let (chunks, tail) = block.as_chunks::<LANES>();
-            for chunk in chunks {
-                for lane in 0..LANES {
-                    let shifted = chunk[lane] - maximum;
-                    let e = exp(shifted);
-                    masses[lane] += e;
-                    // A logit of −∞ (a token ruled out) has e = 0 and takes no part.
-                    weighteds[lane] += if e > 0.0 { e * shifted } else { 0.0 };
-                }
-            }
-            for (lane, &z) in tail.iter().enumerate() {
-                let shifted = z - maximum;
+        let mut masses = [0.0_f32; LANES];
+        let mut weighteds = [0.0_f32; LANES];
+        let (chunks, tail) = logits.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                let shifted = chunk[lane] - maximum;
                 let e = exp(shifted);
                 masses[lane] += e;
+                // A logit of −∞ (a token ruled out) has e = 0 and takes no part.
                 weighteds[lane] += if e > 0.0 { e * shifted } else { 0.0 };
             }
-            for lane in 0..LANES {
-                mass += f64::from(masses[lane]);
-                weighted += f64::from(weighteds[lane]);
-            }
         }
-        let log_sum = mass.ln();
-        RowStatistics {
-            maximum,
-            log_sum: log_sum as f32,
-            // H = ln S − Σ p (z − max)
-            entropy: (log_sum - weighted / mass) as f32,
+        for (lane, &z) in tail.iter().enumerate() {
+            let shifted = z - maximum;
+            let e = exp(shifted);
+            masses[lane] += e;
+            weighteds[lane] += if e > 0.0 { e * shifted } else { 0.0 };
         }
+        let (mut mass, mut weighted) = (0.0_f64, 0.0_f64);
+        for lane in 0..LANES {
+            mass += f64::from(masses[lane]);
+            weighted += f64::from(weighteds[lane]);
+        }
+        Running { maximum, mass, weighted }
     }
 }
 
@@ -116,6 +178,27 @@ mod tests {
         let mut logits = [3.0_f32.ln(), 0.0];
         let row = statistics(&mut logits, 2.0);
         assert!((row.log_prob(logits[1]) - 0.1_f32.ln()).abs() < 1e-6);
+    }
+
+    /// The maximum rises and falls from block to block, and one block is ruled out.
+    #[test]
+    fn blocks_agree_with_the_definition_in_double_precision() {
+        let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 50.0 - 10.0;
+        let mut logits: Vec<f32> = (0..5 * BLOCK + 77).map(number).collect();
+        logits[2 * BLOCK + 3] = 40.0;
+        logits[3 * BLOCK..4 * BLOCK].fill(f32::NEG_INFINITY);
+        logits[4 * BLOCK + 1] = 41.0;
+        let z: Vec<f64> = logits.iter().map(|&x| f64::from(x) / 1.25).collect();
+        let mass: f64 = z.iter().map(|z| (z - 41.0 / 1.25).exp()).sum();
+        let log_sum = mass.ln() + 41.0 / 1.25;
+        let entropy: f64 = z
+            .iter()
+            .filter(|z| z.is_finite())
+            .map(|z| -(z - log_sum).exp() * (z - log_sum))
+            .sum();
+        let row = statistics(&mut logits, 1.0 / 1.25);
+        assert!((f64::from(row.log_prob(logits[5])) - (z[5] - log_sum)).abs() < 5e-6);
+        assert!((f64::from(row.entropy) - entropy).abs() < 2e-6);
     }
 
     #[test]

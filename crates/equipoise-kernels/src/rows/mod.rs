@@ -5,6 +5,7 @@
 //! compute the same bits.
 
 pub mod attention;
+pub mod elementwise;
 pub mod log_prob;
 pub mod rms_norm;
 pub mod rope;

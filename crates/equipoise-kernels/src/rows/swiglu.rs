@@ -31,6 +31,18 @@ per_instruction_set! {
     }
 }
 
+per_instruction_set! {
+    /// As [`backward`], the gradients taking the places of gate and up.
+    pub fn backward_in_place(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
+        for ((g, u), &dy) in gate.iter_mut().zip(up).zip(dy) {
+            let sigmoid = 1.0 / (1.0 + exp(-*g));
+            let dgate = dy * *u * sigmoid * (1.0 + *g * (1.0 - sigmoid));
+            *u = dy * *g * sigmoid;
+            *g = dgate;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +53,16 @@ mod tests {
         let mut y = [0.0];
         forward(&[1.0], &[2.0], &mut y);
         assert!((y[0] - 1.462_117).abs() < 1e-6, "{y:?}");
+    }
+
+    #[test]
+    fn in_place_gives_the_same_bits() {
+        let (gate, up, dy) = ([-2.0, 0.5, 3.0], [1.0, -2.0, 0.25], [0.5, 1.5, -1.0]);
+        let (mut dgate, mut dup) = ([0.0; 3], [0.0; 3]);
+        backward(&gate, &up, &dy, &mut dgate, &mut dup);
+        let (mut gate, mut up) = (gate, up);
+        backward_in_place(&mut gate, &mut up, &dy);
+        assert_eq!((gate, up), (dgate, dup));
     }
 
     #[test]

@@ -3,16 +3,17 @@
 //! Every row is computed as [`Policy::score`](crate::Policy::score) would compute it, to the last
 //! bit, whatever the other rows are.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, Storage, Tensor};
 use equipoise_core::TokenId;
 use equipoise_kernels::gemm::linear_rows;
 use equipoise_kernels::rows::attention::{Segment, attend};
+use equipoise_kernels::rows::elementwise::{add, add_scaled, add_to_rows};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
 use super::Decoder;
+use super::view::{Numbers, lend};
+use super::weights::{Linear, Weights};
 use crate::ModelError;
 
 /// Keys and values of consecutive positions, in every layer.
@@ -78,27 +79,10 @@ impl Sequence {
     }
 }
 
-struct LayerView<'a> {
-    input_norm: &'a [f32],
-    query: &'a [f32],
-    key: &'a [f32],
-    value: &'a [f32],
-    output: &'a [f32],
-    query_norm: &'a [f32],
-    key_norm: &'a [f32],
-    post_attention_norm: &'a [f32],
-    gate: &'a [f32],
-    up: &'a [f32],
-    down: &'a [f32],
-}
-
 /// The weights as slices: the trainer's own memory, not a copy.
 pub struct View<'a> {
     decoder: &'a Decoder,
-    embedding: &'a [f32],
-    layers: Vec<LayerView<'a>>,
-    norm: &'a [f32],
-    head: &'a [f32],
+    weights: &'a Weights<Numbers<'a>>,
 }
 
 /// Scratch memory of one thread.
@@ -114,6 +98,9 @@ pub struct Workspace {
     up: Vec<f32>,
     gated: Vec<f32>,
     projected: Vec<f32>,
+    /// The inner product of an adapter, and what it adds.
+    inner: Vec<f32>,
+    delta: Vec<f32>,
     scores: Vec<f32>,
     positions: Vec<u32>,
 }
@@ -125,56 +112,12 @@ impl Decoder {
     /// # Errors
     /// If a weight is not single precision in the CPU's memory.
     pub fn with_view<R>(&self, body: impl FnOnce(&View<'_>) -> R) -> Result<R, ModelError> {
-        let weights = &self.detached;
-        let mut tensors: Vec<&Tensor> = vec![&weights.embedding, &weights.norm, &weights.head];
-        for layer in &weights.layers {
-            tensors.extend([
-                &layer.input_norm,
-                &layer.query,
-                &layer.key,
-                &layer.value,
-                &layer.output,
-                &layer.query_norm,
-                &layer.key_norm,
-                &layer.post_attention_norm,
-                &layer.gate,
-                &layer.up,
-                &layer.down,
-            ]);
-        }
-        let guards: Vec<_> = tensors
-            .iter()
-            .map(|tensor| tensor.storage_and_layout())
-            .collect();
-        let slices = guards.iter().map(|(storage, layout)| {
-            match (storage.deref(), layout.contiguous_offsets()) {
-                (Storage::Cpu(CpuStorage::F32(all)), Some((start, end))) => Ok(&all[start..end]),
-                _ => Err(ModelError::Unsupported(
-                    "sampling needs f32 weights on the CPU".to_owned(),
-                )),
-            }
-        });
-        let slices = slices.collect::<Result<Vec<&[f32]>, ModelError>>()?;
-        let layers = slices[3..].chunks_exact(11).map(|layer| LayerView {
-            input_norm: layer[0],
-            query: layer[1],
-            key: layer[2],
-            value: layer[3],
-            output: layer[4],
-            query_norm: layer[5],
-            key_norm: layer[6],
-            post_attention_norm: layer[7],
-            gate: layer[8],
-            up: layer[9],
-            down: layer[10],
-        });
-        Ok(body(&View {
-            decoder: self,
-            embedding: slices[0],
-            layers: layers.collect(),
-            norm: slices[1],
-            head: slices[2],
-        }))
+        lend(&self.weights, |weights| {
+            body(&View {
+                decoder: self,
+                weights,
+            })
+        })
     }
 }
 
@@ -222,20 +165,9 @@ impl View<'_> {
         let last = workspace.x.len() - hidden..workspace.x.len();
         workspace.normed.resize(hidden, 0.0);
         let epsilon = self.decoder.config.rms_norm_eps as f32;
-        rms_norm::forward(
-            &workspace.x[last],
-            self.norm,
-            epsilon,
-            &mut workspace.normed,
-        );
-        linear_rows(
-            &workspace.normed,
-            self.head,
-            logits,
-            1,
-            self.vocabulary(),
-            hidden,
-        );
+        let norm = self.weights.norm.values;
+        rms_norm::forward(&workspace.x[last], norm, epsilon, &mut workspace.normed);
+        self.logits(&workspace.normed, logits);
         let [Sequence { own, .. }] = sequences;
         Ok(own)
     }
@@ -257,16 +189,18 @@ impl View<'_> {
         let (count, hidden) = (tokens.len(), self.decoder.config.hidden_size);
         let epsilon = self.decoder.config.rms_norm_eps as f32;
         workspace.normed.resize(count * hidden, 0.0);
-        rms_norm::forward(&workspace.x, self.norm, epsilon, &mut workspace.normed);
-        linear_rows(
-            &workspace.normed,
-            self.head,
-            logits,
-            count,
-            self.vocabulary(),
-            hidden,
-        );
+        let norm = self.weights.norm.values;
+        rms_norm::forward(&workspace.x, norm, epsilon, &mut workspace.normed);
+        self.logits(&workspace.normed, logits);
         Ok(())
+    }
+
+    fn logits(&self, normed: &[f32], logits: &mut [f32]) {
+        let weights = self.weights;
+        let weight = weights.vocabulary.as_ref().unwrap_or(&weights.embedding);
+        let (vocabulary, hidden) = (weight.rows, weight.columns);
+        let rows = normed.len() / hidden;
+        linear_rows(normed, weight.values, logits, rows, vocabulary, hidden);
     }
 
     /// Runs all layers over new tokens, token i belonging to sequence `owner[i]` and following the
@@ -300,7 +234,7 @@ impl View<'_> {
                 return Err(ModelError::Batch(reason));
             }
             let row = token as usize * hidden..(token as usize + 1) * hidden;
-            let embedded = self.embedding.get(row).ok_or_else(|| {
+            let embedded = self.weights.embedding.values.get(row).ok_or_else(|| {
                 let size = config.vocab_size;
                 ModelError::Batch(format!("token {token} is not in a vocabulary of {size}"))
             })?;
@@ -323,25 +257,21 @@ impl View<'_> {
             buffer.resize(count * width, 0.0);
         }
         let mut scratch = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            rms_norm::forward(&w.x, layer.input_norm, epsilon, &mut w.normed);
-            linear_rows(&w.normed, layer.query, &mut w.query, count, q_width, hidden);
-            linear_rows(&w.normed, layer.key, &mut w.key, count, kv_width, hidden);
-            linear_rows(
-                &w.normed,
-                layer.value,
-                &mut w.value,
-                count,
-                kv_width,
-                hidden,
-            );
+        for (l, layer) in self.weights.layers.iter().enumerate() {
+            rms_norm::forward(&w.x, layer.input_norm.values, epsilon, &mut w.normed);
+            let adapter = (&mut w.inner, &mut w.delta);
+            project(&layer.query, &w.normed, &mut w.query, adapter);
+            project(&layer.key, &w.normed, &mut w.key, (&mut w.inner, &mut w.delta));
+            project(&layer.value, &w.normed, &mut w.value, (&mut w.inner, &mut w.delta));
             for (x, norm, heads) in [
-                (&mut w.query, layer.query_norm, heads),
-                (&mut w.key, layer.key_norm, kv_heads),
+                (&mut w.query, &layer.query_norm, heads),
+                (&mut w.key, &layer.key_norm, kv_heads),
             ] {
-                scratch.clear();
-                scratch.extend_from_slice(x);
-                rms_norm::forward(&scratch, norm, epsilon, x);
+                if let Some(norm) = norm {
+                    scratch.clear();
+                    scratch.extend_from_slice(x);
+                    rms_norm::forward(&scratch, norm.values, epsilon, x);
+                }
                 rope::rotate(x, &w.positions, heads, &self.decoder.rotary);
             }
             for (i, (&owner, &place)) in owner.iter().zip(&places).enumerate() {
@@ -352,20 +282,17 @@ impl View<'_> {
                 own.values[at..at + kv_width].copy_from_slice(&w.value[row]);
             }
             self.attend_rows(l, owner, &places, sequences, w);
-            linear_rows(
-                &w.mixed,
-                layer.output,
-                &mut w.projected,
-                count,
-                hidden,
-                q_width,
-            );
+            let adapter = (&mut w.inner, &mut w.delta);
+            project(&layer.output, &w.mixed, &mut w.projected, adapter);
             add(&mut w.x, &w.projected);
-            rms_norm::forward(&w.x, layer.post_attention_norm, epsilon, &mut w.normed);
-            linear_rows(&w.normed, layer.gate, &mut w.gate, count, inner, hidden);
-            linear_rows(&w.normed, layer.up, &mut w.up, count, inner, hidden);
+            let norm = layer.post_attention_norm.values;
+            rms_norm::forward(&w.x, norm, epsilon, &mut w.normed);
+            let adapter = (&mut w.inner, &mut w.delta);
+            project(&layer.gate, &w.normed, &mut w.gate, adapter);
+            project(&layer.up, &w.normed, &mut w.up, (&mut w.inner, &mut w.delta));
             swiglu::forward(&w.gate, &w.up, &mut w.gated);
-            linear_rows(&w.gated, layer.down, &mut w.projected, count, hidden, inner);
+            let adapter = (&mut w.inner, &mut w.delta);
+            project(&layer.down, &w.gated, &mut w.projected, adapter);
             add(&mut w.x, &w.projected);
         }
         Ok(())
@@ -429,8 +356,27 @@ fn of_head(segment: Segment<'_>, shared: usize) -> Segment<'_> {
     }
 }
 
-fn add(x: &mut [f32], y: &[f32]) {
-    for (x, y) in x.iter_mut().zip(y) {
-        *x += y;
+/// A linear layer with its bias and adapter, in the order of additions of the training pass. The
+/// last argument is scratch: the adapter's inner product and what it adds.
+fn project(
+    linear: &Linear<Numbers<'_>>,
+    x: &[f32],
+    y: &mut [f32],
+    (inner, delta): (&mut Vec<f32>, &mut Vec<f32>),
+) {
+    let multiply = |x: &[f32], weight: &Numbers<'_>, y: &mut [f32]| {
+        let rows = x.len() / weight.columns;
+        linear_rows(x, weight.values, y, rows, weight.rows, weight.columns);
+    };
+    multiply(x, &linear.weight, y);
+    if let Some(bias) = &linear.bias {
+        add_to_rows(y, bias.values);
+    }
+    if let Some(adapter) = &linear.adapter {
+        inner.resize(x.len() / adapter.down.columns * adapter.down.rows, 0.0);
+        multiply(x, &adapter.down, inner);
+        delta.resize(y.len(), 0.0);
+        multiply(inner, &adapter.up, delta);
+        add_scaled(y, delta, adapter.scale);
     }
 }

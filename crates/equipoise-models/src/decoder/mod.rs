@@ -1,92 +1,93 @@
-//! The Qwen3-shaped decoder: RMSNorm, rotary positions, grouped-query attention with normalised
-//! queries and keys, SwiGLU, and a tied or untied vocabulary projection.
+//! The decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, and a tied or untied
+//! vocabulary projection.
 //!
-//! Two ways through the same weights, with the same bits at the end: [`train`](self) builds a graph
-//! over packed sequences, and [`decoding`] runs row by row over a cache.
+//! Two ways through the same weights, with the same bits at the end: the training pass works on
+//! packed sequences and can go back, and [`decoding`] runs row by row over a cache.
 
+mod arena;
+mod backward;
 pub mod decoding;
+mod dropout;
+mod layer;
+mod layout;
+mod linear;
 mod train;
+mod view;
+mod vocabulary;
+mod weights;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Tensor, Var};
 use equipoise_core::{Domain, Stream};
+use equipoise_kernels::gemm::Precision;
 use equipoise_kernels::rows::rope::Table;
 
+pub use dropout::Dropout;
+
 use crate::{Config, ModelError, Parameters};
-
-/// The weights of one layer.
-#[derive(Clone, Debug)]
-struct LayerWeights {
-    input_norm: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    output: Tensor,
-    query_norm: Tensor,
-    key_norm: Tensor,
-    post_attention_norm: Tensor,
-    gate: Tensor,
-    up: Tensor,
-    down: Tensor,
-}
-
-/// All weights, as tensors that share the parameters' storage.
-#[derive(Clone, Debug)]
-struct Weights {
-    embedding: Tensor,
-    layers: Vec<LayerWeights>,
-    norm: Tensor,
-    /// The vocabulary projection; the embedding itself if tied.
-    head: Tensor,
-}
-
-impl Weights {
-    fn new(
-        config: &Config,
-        pick: impl Fn(&str) -> Result<Tensor, ModelError>,
-    ) -> Result<Self, ModelError> {
-        let layers = (0..config.num_hidden_layers).map(|layer| {
-            let pick = |name: &str| pick(&format!("model.layers.{layer}.{name}.weight"));
-            Ok(LayerWeights {
-                input_norm: pick("input_layernorm")?,
-                query: pick("self_attn.q_proj")?,
-                key: pick("self_attn.k_proj")?,
-                value: pick("self_attn.v_proj")?,
-                output: pick("self_attn.o_proj")?,
-                query_norm: pick("self_attn.q_norm")?,
-                key_norm: pick("self_attn.k_norm")?,
-                post_attention_norm: pick("post_attention_layernorm")?,
-                gate: pick("mlp.gate_proj")?,
-                up: pick("mlp.up_proj")?,
-                down: pick("mlp.down_proj")?,
-            })
-        });
-        let embedding = pick("model.embed_tokens.weight")?;
-        Ok(Self {
-            layers: layers.collect::<Result<Vec<_>, ModelError>>()?,
-            norm: pick("model.norm.weight")?,
-            head: if config.tie_word_embeddings {
-                embedding.clone()
-            } else {
-                pick("lm_head.weight")?
-            },
-            embedding,
-        })
-    }
-}
+use arena::Arena;
+use layer::LayerPanels;
+use view::Stored;
+use weights::{Layer, Linear, Weights};
 
 /// A decoder language model.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     config: Config,
+    /// Everything that is trained.
     parameters: Parameters,
-    /// Tensors a graph is recorded over.
-    tracked: Weights,
-    /// The same storage without a graph.
-    detached: Weights,
+    weights: Arc<Weights<Stored>>,
     rotary: Arc<Table>,
+    precision: Precision,
+    activation_checkpointing: bool,
+    arena: Arena,
+    /// Memory for packed weights, one set for each pass that runs.
+    panels: Arc<Mutex<Vec<LayerPanels>>>,
+}
+
+/// The weights a configuration needs, found by name. What a family does not have is not found.
+fn weights(
+    config: &Config,
+    find: impl Fn(&str) -> Option<Stored>,
+) -> Result<Weights<Stored>, ModelError> {
+    let required = |name: String| {
+        find(&name).ok_or_else(|| ModelError::Config(format!("{name} is missing")))
+    };
+    let layers = (0..config.num_hidden_layers).map(|layer| {
+        let weight = |name: &str| format!("model.layers.{layer}.{name}.weight");
+        let linear = |name: &str| {
+            Ok::<_, ModelError>(Linear {
+                weight: required(weight(name))?,
+                bias: find(&format!("model.layers.{layer}.{name}.bias")),
+                adapter: None,
+            })
+        };
+        Ok(Layer {
+            input_norm: required(weight("input_layernorm"))?,
+            query: linear("self_attn.q_proj")?,
+            key: linear("self_attn.k_proj")?,
+            value: linear("self_attn.v_proj")?,
+            output: linear("self_attn.o_proj")?,
+            query_norm: find(&weight("self_attn.q_norm")),
+            key_norm: find(&weight("self_attn.k_norm")),
+            post_attention_norm: required(weight("post_attention_layernorm"))?,
+            gate: linear("mlp.gate_proj")?,
+            up: linear("mlp.up_proj")?,
+            down: linear("mlp.down_proj")?,
+        })
+    });
+    Ok(Weights {
+        layers: layers.collect::<Result<_, ModelError>>()?,
+        norm: required("model.norm.weight".to_owned())?,
+        embedding: required("model.embed_tokens.weight".to_owned())?,
+        vocabulary: match config.tie_word_embeddings {
+            true => None,
+            false => Some(required("lm_head.weight".to_owned())?),
+        },
+        score: find("score.weight"),
+    })
 }
 
 impl Decoder {
@@ -126,13 +127,13 @@ impl Decoder {
             .into_iter()
             .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)));
         let parameters = Parameters::new(entries.collect::<Result<Vec<_>, ModelError>>()?);
-        let find = |name: &str| {
-            parameters
-                .get(name)
-                .ok_or_else(|| ModelError::Config(format!("{name} is missing")))
-        };
-        let tracked = Weights::new(&config, |name| Ok(find(name)?.as_tensor().clone()))?;
-        let detached = Weights::new(&config, |name| Ok(find(name)?.as_detached_tensor()))?;
+        let weights = weights(&config, |name| {
+            let index = parameters.position(name)?;
+            Some(Stored {
+                tensor: parameters.get(name)?.as_detached_tensor(),
+                index: Some(index),
+            })
+        })?;
         let rotary = Table::new(
             config.head_dim,
             config.max_position_embeddings,
@@ -141,10 +142,46 @@ impl Decoder {
         Ok(Self {
             config,
             parameters,
-            tracked,
-            detached,
+            weights: Arc::new(weights),
             rotary: Arc::new(rotary),
+            precision: Precision::F32,
+            activation_checkpointing: false,
+            arena: Arena::default(),
+            panels: Arc::default(),
         })
+    }
+
+    /// The same model computing its matrix products in another precision. Weights, gradients and
+    /// everything between the products stay single precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The precision of the matrix products.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The same model, recomputing each layer in the backward pass instead of keeping what it
+    /// computed (Chen et al., arXiv:1604.06174): about a third more arithmetic, and the memory of one
+    /// layer and of one row of the residual stream per layer and token. No result changes.
+    #[must_use]
+    pub fn with_activation_checkpointing(self, on: bool) -> Self {
+        Self {
+            activation_checkpointing: on,
+            ..self
+        }
+    }
+
+    fn panels(&self) -> LayerPanels {
+        let mut spare = self.panels.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
+    }
+
+    fn keep_panels(&self, panels: LayerPanels) {
+        let mut spare = self.panels.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(panels);
     }
 
     /// A copy with weights of its own, which later changes to this model do not reach.

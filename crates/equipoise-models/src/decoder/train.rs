@@ -1,145 +1,230 @@
-//! The differentiable pass: packed sequences in, log-probabilities and entropies out.
+//! The training pass: packed sequences in, log-probabilities, entropies and scores out, and the
+//! derivative back.
 
-use std::sync::Arc;
-
-use candle_core::{Device, Tensor};
 use equipoise_core::Ragged;
-use equipoise_kernels::ops::{
-    LogProbs, attention, gather_rows, linear, linear_add, log_probs, rms_norm, rope, swiglu,
-};
+use equipoise_kernels::rows::elementwise::{add, add_scaled};
+use equipoise_kernels::rows::rms_norm;
+use rayon::prelude::*;
 
-use super::{Decoder, Weights};
+use super::arena::Buffer;
+use super::layer::{self, Activations, BLOCK, LayerPanels, Pass};
+use super::layout::Layout;
+use super::view::{Numbers, lend};
+use super::vocabulary::{Scored, Vocabulary};
+use super::weights::Weights;
+use super::{Decoder, backward};
 use crate::{
     Gradients, ModelError, Need, Parameters, Policy, Tape, TokenBatch, TokenCotangents,
     TokenOutputs,
 };
 
-/// A batch laid out for the graph. The last token of a sequence predicts nothing that is scored, so
-/// it is not fed.
-struct Packed {
-    ids: Arc<[u32]>,
-    positions: Arc<[u32]>,
-    offsets: Arc<[usize]>,
-    /// Rows of the hidden state whose prediction is scored, and what they should predict.
-    rows: Arc<[u32]>,
-    targets: Arc<[u32]>,
-    /// Borders of the scored tokens, a row per sequence.
-    borders: Vec<usize>,
+/// What a forward pass leaves for the backward pass.
+struct Saved {
+    /// The input of every layer, and the output of the last.
+    inputs: Vec<Buffer>,
+    /// Empty if layers are recomputed.
+    layers: Vec<Activations>,
+    head: Head,
 }
 
-impl Packed {
-    fn new(batch: &TokenBatch, limit: usize, vocabulary: usize) -> Result<Self, ModelError> {
-        let (mut ids, mut positions, mut offsets) = (vec![], vec![], vec![0]);
-        let (mut rows, mut targets, mut borders) = (vec![], vec![], vec![0]);
-        for (row, (tokens, scored)) in batch.tokens().rows().zip(batch.scored().rows()).enumerate()
-        {
-            let fail = |reason: String| Err(ModelError::Batch(format!("sequence {row}: {reason}")));
-            if scored.first() == Some(&true) {
-                return fail("its first token is scored, but nothing predicts it".to_owned());
-            }
-            let fed = tokens.len().saturating_sub(1);
-            if fed > limit {
-                let length = tokens.len();
-                return fail(format!(
-                    "{length} tokens, but the model reads at most {limit}"
-                ));
-            }
-            if let Some(id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
-                return fail(format!("token {id} is not in a vocabulary of {vocabulary}"));
-            }
-            let start = ids.len();
-            for t in 0..fed {
-                if scored[t + 1] {
-                    rows.push((start + t) as u32);
-                    targets.push(tokens[t + 1]);
-                }
-            }
-            ids.extend_from_slice(&tokens[..fed]);
-            positions.extend(0..fed as u32);
-            offsets.push(ids.len());
-            borders.push(rows.len());
-        }
-        Ok(Self {
-            ids: ids.into(),
-            positions: positions.into(),
-            offsets: offsets.into(),
-            rows: rows.into(),
-            targets: targets.into(),
-            borders,
-        })
-    }
+/// The end of the forward pass: only rows that are scored reach it.
+struct Head {
+    /// The rows before and after the last normalisation: first those of scored tokens, then one per
+    /// sequence where sequences are scored.
+    rows: Buffer,
+    normed: Buffer,
+    scored: Vec<Scored>,
+}
+
+/// What of a forward pass is kept.
+#[derive(Clone, Copy, PartialEq)]
+enum Keep {
+    Nothing,
+    Inputs,
+    Everything,
 }
 
 impl Decoder {
-    /// Log-probabilities (column 0) and entropies (column 1) of the scored tokens.
-    fn graph(&self, weights: &Weights, batch: &Packed, need: &Need) -> Result<Tensor, ModelError> {
-        let (epsilon, head_dim) = (self.config.rms_norm_eps, self.config.head_dim);
-        let rotate = |x: &Tensor| rope(x, batch.positions.clone(), self.rotary.clone());
-        let mut x = gather_rows(&weights.embedding, batch.ids.clone())?; // (tokens, hidden)
-        for layer in &weights.layers {
-            let h = rms_norm(&x, &layer.input_norm, epsilon)?;
-            let query = linear(&h, &layer.query)?; // (tokens, heads · head_dim)
-            let key = linear(&h, &layer.key)?; // (tokens, key_value_heads · head_dim)
-            let value = linear(&h, &layer.value)?;
-            let query = rotate(&rms_norm(&query, &layer.query_norm, epsilon)?)?;
-            let key = rotate(&rms_norm(&key, &layer.key_norm, epsilon)?)?;
-            let mixed = attention(&query, &key, &value, batch.offsets.clone(), head_dim)?;
-            x = linear_add(&mixed, &layer.output, &x)?;
-            let h = rms_norm(&x, &layer.post_attention_norm, epsilon)?;
-            let gated = swiglu(&linear(&h, &layer.gate)?, &linear(&h, &layer.up)?)?;
-            x = linear_add(&gated, &layer.down, &x)?;
+    fn layout(&self, batch: &TokenBatch, need: &Need) -> Result<Layout, ModelError> {
+        let scores = need.values || need.sequence_scores;
+        if scores && self.weights.score.is_none() {
+            return Err(ModelError::Batch(
+                "values or sequence scores are asked for, but the model has no score head".into(),
+            ));
         }
-        let scored = gather_rows(&x, batch.rows.clone())?; // (scored, hidden)
-        let hidden = rms_norm(&scored, &weights.norm, epsilon)?;
-        let op = LogProbs {
-            targets: batch.targets.clone(),
-            temperature: need.temperature,
-        };
-        Ok(log_probs(&hidden, &weights.head, op)?) // (scored, 2)
+        let limit = self.config.max_position_embeddings;
+        Layout::new(batch, need, limit, self.config.vocab_size)
     }
 
-    fn packed(&self, batch: &TokenBatch, need: &Need) -> Result<Packed, ModelError> {
-        let temperature = need.temperature;
-        if !(temperature.is_finite() && temperature > 0.0) {
-            let reason = format!("the temperature is {temperature}; it must be positive");
-            return Err(ModelError::Batch(reason));
+    fn pass<'a>(&'a self, layout: &'a Layout, need: &Need, keys: &'a [u64]) -> Pass<'a> {
+        Pass {
+            config: &self.config,
+            layout,
+            rotary: &self.rotary,
+            arena: &self.arena,
+            precision: self.precision,
+            dropout: need.dropout.map(|dropout| (dropout, keys)),
         }
-        Packed::new(
-            batch,
-            self.config.max_position_embeddings,
-            self.config.vocab_size,
-        )
+    }
+
+    /// Runs the layers and the head; keeps what the backward pass needs.
+    fn run(
+        &self,
+        weights: &Weights<Numbers<'_>>,
+        pass: Pass<'_>,
+        need: &Need,
+        keep: Keep,
+    ) -> Saved {
+        let hidden = pass.config.hidden_size;
+        let mut x = pass.arena.take(pass.tokens() * hidden);
+        embed(&weights.embedding, &pass.layout.ids, &mut x);
+        let mut panels = self.panels();
+        let (mut inputs, mut layers) = (Vec::new(), Vec::new());
+        let mut activations = None;
+        for layer in &weights.layers {
+            let mut current = activations
+                .take()
+                .unwrap_or_else(|| Activations::new(pass));
+            let mut out = pass.arena.take(x.len());
+            let output = Some(&mut out[..]);
+            layer::forward(pass, layer, &mut panels, &x, &mut current, output);
+            let input = std::mem::replace(&mut x, out);
+            match keep {
+                Keep::Everything => layers.push(current),
+                _ => activations = Some(current),
+            }
+            if keep != Keep::Nothing {
+                inputs.push(input);
+            }
+        }
+        self.keep_panels(panels);
+        let head = head(weights, pass, need, &x);
+        inputs.push(x);
+        Saved {
+            inputs,
+            layers,
+            head,
+        }
     }
 }
 
-fn outputs(result: &Tensor, borders: &[usize]) -> Result<TokenOutputs, ModelError> {
-    let pairs = result.flatten_all()?.to_vec1::<f32>()?;
-    let column = |at: usize| {
-        let values = pairs.iter().skip(at).step_by(2).copied().collect();
-        Ragged::from_parts(values, borders.to_vec())
+fn embed(embedding: &Numbers<'_>, ids: &[u32], x: &mut [f32]) {
+    let width = embedding.columns;
+    for (row, &id) in x.chunks_exact_mut(width).zip(ids) {
+        row.copy_from_slice(&embedding.values[id as usize * width..][..width]);
+    }
+}
+
+/// The rows of the head among those of the residual stream.
+fn head_rows(layout: &Layout) -> impl Iterator<Item = usize> {
+    let rows = layout.rows.iter().chain(&layout.lasts);
+    rows.map(|&row| row as usize)
+}
+
+fn vocabulary<'a>(
+    weights: &'a Weights<Numbers<'a>>,
+    pass: Pass<'a>,
+    need: &Need,
+) -> Vocabulary<'a> {
+    Vocabulary {
+        pass,
+        weight: weights.vocabulary.as_ref().unwrap_or(&weights.embedding),
+        targets: &pass.layout.targets,
+        inverse_temperature: (1.0 / need.temperature) as f32,
+    }
+}
+
+fn head(weights: &Weights<Numbers<'_>>, pass: Pass<'_>, need: &Need, x: &[f32]) -> Head {
+    let hidden = pass.config.hidden_size;
+    let count = pass.layout.rows.len() + pass.layout.lasts.len();
+    let mut rows = pass.arena.take(count * hidden);
+    for (row, at) in rows.chunks_exact_mut(hidden).zip(head_rows(pass.layout)) {
+        row.copy_from_slice(&x[at * hidden..][..hidden]);
+    }
+    let mut normed = pass.arena.take(rows.len());
+    normed
+        .par_chunks_mut(BLOCK * hidden)
+        .zip(rows.par_chunks(BLOCK * hidden))
+        .for_each(|(normed, rows)| {
+            rms_norm::forward(rows, weights.norm.values, pass.epsilon(), normed);
+        });
+    let of_tokens = &normed[..pass.layout.rows.len() * hidden];
+    let scored = vocabulary(weights, pass, need).forward(of_tokens);
+    Head {
+        rows,
+        normed,
+        scored,
+    }
+}
+
+/// A row's number from the score head, added up in double precision.
+fn score(row: &[f32], weight: &[f32]) -> f32 {
+    let products = row.iter().zip(weight);
+    products
+        .map(|(&x, &w)| f64::from(x) * f64::from(w))
+        .sum::<f64>() as f32
+}
+
+fn outputs(
+    head: &Head,
+    layout: &Layout,
+    need: &Need,
+    score_weight: Option<&Numbers<'_>>,
+) -> Result<TokenOutputs, ModelError> {
+    let ragged = |values: Vec<f32>| {
+        Ragged::from_parts(values, layout.borders.clone())
             .ok_or_else(|| ModelError::Batch("the borders do not fit the outputs".to_owned()))
     };
+    let mut scores = Vec::new();
+    if let Some(weight) = score_weight {
+        let rows = head.normed.chunks_exact(weight.values.len());
+        scores.extend(rows.map(|row| score(row, weight.values)));
+    }
+    let of_sequences = scores.split_off(layout.rows.len().min(scores.len()));
+    let column = |of: fn(&Scored) -> f32| head.scored.iter().map(of).collect();
     Ok(TokenOutputs {
-        logprobs: column(0)?,
-        entropies: column(1)?,
+        logprobs: ragged(column(|scored| scored.logprob))?,
+        entropies: ragged(column(|scored| scored.statistics.entropy))?,
+        values: match need.values {
+            true => Some(ragged(scores)?),
+            false => None,
+        },
+        sequence_scores: need.sequence_scores.then_some(of_sequences),
     })
 }
 
 impl Policy for Decoder {
     fn forward(&self, batch: &TokenBatch, need: &Need) -> Result<Box<dyn Tape>, ModelError> {
-        let packed = self.packed(batch, need)?;
-        let result = self.graph(&self.tracked, &packed, need)?;
-        let outputs = outputs(&result, &packed.borders)?;
-        Ok(Box::new(GraphTape {
-            result,
+        let layout = self.layout(batch, need)?;
+        let keys = keys(&layout, need);
+        let keep = match self.activation_checkpointing {
+            true => Keep::Inputs,
+            false => Keep::Everything,
+        };
+        let (saved, outputs) = lend(&self.weights, |weights| {
+            let pass = self.pass(&layout, need, &keys);
+            let saved = self.run(weights, pass, need, keep);
+            let outputs = outputs(&saved.head, &layout, need, weights.score.as_ref())?;
+            Ok::<_, ModelError>((saved, outputs))
+        })??;
+        Ok(Box::new(EngineTape {
+            decoder: self.clone(),
+            layout,
+            need: *need,
+            keys,
+            saved,
             outputs,
-            parameters: self.parameters.clone(),
         }))
     }
 
     fn score(&self, batch: &TokenBatch, need: &Need) -> Result<TokenOutputs, ModelError> {
-        let packed = self.packed(batch, need)?;
-        outputs(&self.graph(&self.detached, &packed, need)?, &packed.borders)
+        let layout = self.layout(batch, need)?;
+        let keys = keys(&layout, need);
+        lend(&self.weights, |weights| {
+            let pass = self.pass(&layout, need, &keys);
+            let saved = self.run(weights, pass, need, Keep::Nothing);
+            outputs(&saved.head, &layout, need, weights.score.as_ref())
+        })?
     }
 
     fn parameters(&self) -> &Parameters {
@@ -147,13 +232,29 @@ impl Policy for Decoder {
     }
 }
 
-struct GraphTape {
-    result: Tensor,
-    outputs: TokenOutputs,
-    parameters: Parameters,
+/// The address of every fed row for dropout; empty without.
+fn keys(layout: &Layout, need: &Need) -> Vec<u64> {
+    let Some(dropout) = need.dropout else {
+        return Vec::new();
+    };
+    let sequences = layout.offsets.windows(2).enumerate();
+    sequences
+        .flat_map(|(sequence, borders)| {
+            (0..borders[1] - borders[0]).map(move |position| dropout.key(sequence, position))
+        })
+        .collect()
 }
 
-impl Tape for GraphTape {
+struct EngineTape {
+    decoder: Decoder,
+    layout: Layout,
+    need: Need,
+    keys: Vec<u64>,
+    saved: Saved,
+    outputs: TokenOutputs,
+}
+
+impl Tape for EngineTape {
     fn outputs(&self) -> &TokenOutputs {
         &self.outputs
     }
@@ -163,27 +264,149 @@ impl Tape for GraphTape {
         cotangents: &TokenCotangents,
         gradients: &mut Gradients,
     ) -> Result<(), ModelError> {
+        self.check(cotangents)?;
+        let Self {
+            decoder,
+            layout,
+            need,
+            keys,
+            saved,
+            ..
+        } = *self;
+        lend(&decoder.weights, |weights| {
+            let pass = decoder.pass(&layout, &need, &keys);
+            let mut panels = decoder.panels();
+            back(weights, pass, &need, saved, cotangents, &mut panels, gradients);
+            decoder.keep_panels(panels);
+        })
+    }
+}
+
+impl EngineTape {
+    fn check(&self, cotangents: &TokenCotangents) -> Result<(), ModelError> {
         let borders = self.outputs.logprobs.offsets();
-        let entropies = cotangents.entropies.as_ref();
-        if cotangents.logprobs.offsets() != borders
-            || entropies.is_some_and(|rows| rows.offsets() != borders)
-        {
-            let reason = "the cotangents do not have the borders of the outputs".to_owned();
-            return Err(ModelError::Batch(reason));
+        let ragged = [
+            Some(&cotangents.logprobs),
+            cotangents.entropies.as_ref(),
+            cotangents.values.as_ref(),
+        ];
+        let fail = |reason: &str| Err(ModelError::Batch(reason.to_owned()));
+        if ragged.into_iter().flatten().any(|r| r.offsets() != borders) {
+            return fail("the cotangents do not have the borders of the outputs");
         }
-        let values = cotangents.logprobs.values().iter().enumerate();
-        let pairs: Vec<f32> = values
-            .flat_map(|(at, &logprob)| [logprob, entropies.map_or(0.0, |rows| rows.values()[at])])
-            .collect();
-        let cotangents = Tensor::from_vec(pairs, self.result.shape(), &Device::Cpu)?;
-        // candle seeds a backward pass with one, so the cotangents enter as a product.
-        let store = (&self.result * cotangents)?.sum_all()?.backward()?;
-        for (index, (name, var)) in self.parameters.iter().enumerate() {
-            let gradient = store
-                .get(var)
-                .ok_or_else(|| ModelError::NoGradient(name.to_owned()))?;
-            gradients.add(index, gradient)?;
+        if cotangents.values.is_some() && self.outputs.values.is_none() {
+            return fail("there are cotangents of values, but no values were asked for");
+        }
+        let scores = |numbers: &Option<Vec<f32>>| numbers.as_ref().map(Vec::len);
+        if let Some(count) = scores(&cotangents.sequence_scores)
+            && scores(&self.outputs.sequence_scores) != Some(count)
+        {
+            return fail("the cotangents of sequence scores are not as many as the scores");
         }
         Ok(())
     }
+}
+
+/// The whole backward pass.
+fn back(
+    weights: &Weights<Numbers<'_>>,
+    pass: Pass<'_>,
+    need: &Need,
+    saved: Saved,
+    cotangents: &TokenCotangents,
+    panels: &mut LayerPanels,
+    gradients: &mut Gradients,
+) {
+    let Saved {
+        mut inputs,
+        mut layers,
+        head,
+    } = saved;
+    // The output of the last layer: its scored rows are in the head.
+    drop(inputs.pop());
+    let mut dx = head_backward(weights, pass, need, head, cotangents, gradients);
+    for layer in weights.layers.iter().rev() {
+        let Some(x) = inputs.pop() else {
+            break; // one input per layer was saved
+        };
+        let activations = layers.pop().unwrap_or_else(|| {
+            let mut activations = Activations::new(pass);
+            layer::forward(pass, layer, panels, &x, &mut activations, None);
+            activations
+        });
+        backward::backward(pass, layer, panels, &x, activations, &mut dx, gradients);
+    }
+    if let Some(index) = weights.embedding.index {
+        let width = weights.embedding.columns;
+        let dembedding = gradients.buffer(index, weights.embedding.values.len());
+        for (row, &id) in dx.chunks_exact(width).zip(&pass.layout.ids) {
+            add(&mut dembedding[id as usize * width..][..width], row);
+        }
+    }
+}
+
+/// From the cotangents to the gradient of the residual stream after the last layer.
+fn head_backward(
+    weights: &Weights<Numbers<'_>>,
+    pass: Pass<'_>,
+    need: &Need,
+    head: Head,
+    cotangents: &TokenCotangents,
+    gradients: &mut Gradients,
+) -> Buffer {
+    let hidden = pass.config.hidden_size;
+    let tokens = pass.layout.rows.len();
+    let entropies = cotangents.entropies.as_ref().map(Ragged::values);
+    let pairs: Vec<(f32, f32)> = (cotangents.logprobs.values().iter().enumerate())
+        .map(|(at, &logprob)| (logprob, entropies.map_or(0.0, |values| values[at])))
+        .collect();
+    let mut dnormed = pass.arena.zeros(head.normed.len());
+    vocabulary(weights, pass, need).backward(
+        &head.normed[..tokens * hidden],
+        &head.scored,
+        &pairs,
+        &mut dnormed[..tokens * hidden],
+        gradients,
+    );
+    if let Some(weight) = &weights.score {
+        let zeros = || vec![0.0; tokens];
+        let of_tokens = cotangents.values.as_ref();
+        let mut all = of_tokens.map_or_else(zeros, |values| values.values().to_vec());
+        all.extend(cotangents.sequence_scores.iter().flatten());
+        all.resize(head.normed.len() / hidden, 0.0);
+        for (dnormed, d) in dnormed.chunks_exact_mut(hidden).zip(&all) {
+            add_scaled(dnormed, weight.values, *d);
+        }
+        if let Some(index) = weight.index {
+            let dweight = gradients.buffer(index, hidden);
+            for (normed, d) in head.normed.chunks_exact(hidden).zip(&all) {
+                add_scaled(dweight, normed, *d);
+            }
+        }
+    }
+    let mut drows = pass.arena.take(dnormed.len());
+    let blocks = drows.len().div_ceil(BLOCK * hidden);
+    let mut partial = pass.arena.zeros(blocks * hidden);
+    (
+        head.rows.par_chunks(BLOCK * hidden),
+        dnormed.par_chunks(BLOCK * hidden),
+        drows.par_chunks_mut(BLOCK * hidden),
+        partial.par_chunks_mut(hidden),
+    )
+        .into_par_iter()
+        .for_each(|(rows, dnormed, drows, partial)| {
+            let norm = weights.norm.values;
+            rms_norm::backward(rows, norm, pass.epsilon(), dnormed, drows, partial);
+        });
+    if let Some(index) = weights.norm.index {
+        let dnorm = gradients.buffer(index, hidden);
+        for partial in partial.chunks_exact(hidden) {
+            add(dnorm, partial);
+        }
+    }
+    let mut dx = pass.arena.zeros(pass.tokens() * hidden);
+    for (drow, at) in drows.chunks_exact(hidden).zip(head_rows(pass.layout)) {
+        add(&mut dx[at * hidden..][..hidden], drow);
+    }
+    dx
 }

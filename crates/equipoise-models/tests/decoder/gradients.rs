@@ -92,7 +92,7 @@ fn gradients_accumulate_and_are_linear_in_the_cotangents() {
         }
     }
     let mut merged = Gradients::new();
-    merged.merge(&sum).unwrap();
+    merged.merge(&sum);
     assert_eq!(values(&decoder, &merged), values(&decoder, &sum));
 }
 
@@ -121,7 +121,7 @@ fn cotangents_with_other_borders_are_refused() {
         equipoise_core::Ragged::from_parts(right.logprobs.values().to_vec(), offsets).unwrap();
     let wrong_logprobs = TokenCotangents {
         logprobs: other.clone(),
-        entropies: None,
+        ..TokenCotangents::default()
     };
     let wrong_entropies = TokenCotangents {
         entropies: Some(other),

@@ -92,6 +92,7 @@ fn gradients_are_those_of_transformers() {
         let cotangents = TokenCotangents {
             logprobs: ragged("logprobs"),
             entropies: Some(ragged("entropies")),
+            ..TokenCotangents::default()
         };
         let found = gradients(&decoder, &batch, &need, &cotangents);
         let expected = expected["gradients"].as_object().unwrap();

@@ -70,6 +70,7 @@ pub(crate) fn cotangents(outputs: &TokenOutputs) -> TokenCotangents {
     TokenCotangents {
         logprobs: row(7, 11),
         entropies: Some(row(5, 13)),
+        ..TokenCotangents::default()
     }
 }
 
@@ -86,6 +87,7 @@ pub(crate) fn only(
             false => zeros(&cotangents.logprobs),
         },
         entropies: cotangents.entropies.clone().filter(|_| entropies),
+        ..TokenCotangents::default()
     }
 }
 
@@ -107,11 +109,8 @@ pub(crate) fn values(decoder: &Decoder, gradients: &Gradients) -> Vec<(String, V
     named
         .map(|(at, (name, var))| {
             let gradient = gradients.get(at).unwrap_or_else(|| panic!("{name}: none"));
-            assert_eq!(gradient.shape(), var.shape(), "{name}");
-            (
-                name.to_owned(),
-                gradient.flatten_all().unwrap().to_vec1().unwrap(),
-            )
+            assert_eq!(gradient.len(), var.elem_count(), "{name}");
+            (name.to_owned(), gradient.to_vec())
         })
         .collect()
 }

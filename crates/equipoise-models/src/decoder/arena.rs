@@ -1,0 +1,132 @@
+//! Buffers that are used again: a training step needs hundreds of megabytes for a moment, and asking
+//! the system for fresh pages each time costs more than some of the arithmetic done in them.
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store of buffers. Clones share it.
+///
+/// It never holds much more than was in use at once: a request that no spare buffer fits first gives
+/// spare ones of its size back to the system. Small buffers are left to the allocator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arena {
+    /// Oldest first.
+    spare: Arc<Mutex<VecDeque<Vec<f32>>>>,
+}
+
+/// A buffer that goes back to its arena. Its contents are whatever was there before.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    values: Vec<f32>,
+    home: Arena,
+}
+
+/// Buffers of fewer numbers (256 KiB) are not kept.
+const SMALL: usize = 1 << 16;
+
+/// A little more than asked for, so that a batch of nearly the same size fits later.
+fn rounded(length: usize) -> usize {
+    let step = (length.max(1).ilog2()).saturating_sub(3);
+    length.next_multiple_of(1 << step)
+}
+
+impl Arena {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<f32>>> {
+        // A buffer's contents mean nothing, so a panic elsewhere cannot have spoiled them.
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A buffer of `length` numbers, to be written before they are read.
+    pub(crate) fn take(&self, length: usize) -> Buffer {
+        if length < SMALL {
+            return Buffer {
+                values: vec![0.0; length],
+                home: self.clone(),
+            };
+        }
+        let mut spare = self.lock();
+        // The smallest that fits; none more than twice too large, so that a small request does not
+        // occupy what a large one needs.
+        let fit = (0..spare.len())
+            .filter(|&at| (length..=2 * rounded(length)).contains(&spare[at].capacity()))
+            .min_by_key(|&at| spare[at].capacity());
+        let found = fit.and_then(|at| spare.remove(at));
+        let mut values = found.unwrap_or_else(|| {
+            let mut freed = 0;
+            while freed < length {
+                let Some(buffer) = spare.pop_front() else {
+                    break;
+                };
+                freed += buffer.capacity();
+            }
+            Vec::with_capacity(rounded(length))
+        });
+        drop(spare);
+        values.resize(length, 0.0);
+        Buffer {
+            values,
+            home: self.clone(),
+        }
+    }
+
+    /// The same, filled with zeros.
+    pub(crate) fn zeros(&self, length: usize) -> Buffer {
+        let mut buffer = self.take(length);
+        buffer.fill(0.0);
+        buffer
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.values);
+        if values.capacity() >= SMALL {
+            self.home.lock().push_back(values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_and_is_used_again() {
+        let arena = Arena::default();
+        let mut first = arena.take(2 * SMALL);
+        first.fill(7.0);
+        let place = first.as_ptr();
+        drop(first);
+        let second = arena.take(2 * SMALL - 9);
+        assert_eq!((second.as_ptr(), second.len()), (place, 2 * SMALL - 9));
+        drop(second);
+        assert!(arena.zeros(2 * SMALL).iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn what_fits_nothing_makes_room_first() {
+        let arena = Arena::default();
+        drop((arena.take(SMALL), arena.take(2 * SMALL), arena.take(10)));
+        assert_eq!(arena.lock().len(), 2, "a small one is not kept");
+        let large = arena.take(20 * SMALL);
+        assert_eq!(arena.lock().len(), 0, "both were given back");
+        drop(large);
+        let other = arena.take(SMALL);
+        assert_eq!((other.len(), arena.lock().len()), (SMALL, 0));
+    }
+}

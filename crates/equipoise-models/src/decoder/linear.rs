@@ -1,0 +1,245 @@
+//! Linear layers over blocks of rows: the product, the bias, the adapter, and their gradients.
+
+use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision};
+use equipoise_kernels::rows::elementwise::{add, add_columns, add_scaled, add_to_rows, scale};
+use rayon::prelude::*;
+
+use super::arena::Arena;
+use super::dropout::Dropout;
+use super::view::Numbers;
+use super::weights::Linear;
+use crate::Gradients;
+
+/// Rows of a weight's gradient one task computes.
+const GRADIENT_ROWS: usize = 64;
+
+/// The operands of one linear layer, packed for one direction.
+#[derive(Debug, Default)]
+pub(super) struct Panels {
+    weight: Packed,
+    down: Packed,
+    up: Packed,
+}
+
+/// The rows a task works on.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) arena: &'a Arena,
+    pub(super) count: usize,
+    /// What the adapters' input loses, and the address of each row.
+    pub(super) dropout: Option<(Dropout, &'a [u64])>,
+}
+
+fn matrix<'a>(parameter: &Numbers<'a>) -> MatrixRef<'a> {
+    MatrixRef::row_major(parameter.values, parameter.rows, parameter.columns)
+}
+
+impl Panels {
+    /// Packs what the forward pass multiplies by.
+    pub(super) fn pack_forward(&mut self, linear: &Linear<Numbers<'_>>, precision: Precision) {
+        let pool = Parallelism::Pool;
+        let weight = matrix(&linear.weight).transposed();
+        self.weight.pack(weight, precision, pool);
+        if let Some(adapter) = &linear.adapter {
+            let (down, up) = (matrix(&adapter.down), matrix(&adapter.up));
+            self.down.pack(down.transposed(), precision, pool);
+            self.up.pack(up.transposed(), precision, pool);
+        }
+    }
+
+    /// Packs what the gradient of the input multiplies by.
+    pub(super) fn pack_backward(&mut self, linear: &Linear<Numbers<'_>>, precision: Precision) {
+        let pool = Parallelism::Pool;
+        self.weight.pack(matrix(&linear.weight), precision, pool);
+        if let Some(adapter) = &linear.adapter {
+            self.down.pack(matrix(&adapter.down), precision, pool);
+            self.up.pack(matrix(&adapter.up), precision, pool);
+        }
+    }
+
+    /// y = x·Wᵀ + b + scale·((x·downᵀ)·upᵀ), packed for the forward pass.
+    pub(super) fn apply(
+        &self,
+        linear: &Linear<Numbers<'_>>,
+        x: &[f32],
+        y: &mut [f32],
+        rows: Rows<'_>,
+    ) {
+        let inputs = linear.weight.columns;
+        let x_matrix = MatrixRef::row_major(x, rows.count, inputs);
+        self.weight.multiply(x_matrix, y, false);
+        if let Some(bias) = &linear.bias {
+            add_to_rows(y, bias.values);
+        }
+        if let Some(adapter) = &linear.adapter {
+            let rank = adapter.down.rows;
+            let mut inner = rows.arena.take(rows.count * rank);
+            match rows.dropout {
+                None => self.down.multiply(x_matrix, &mut inner, false),
+                Some((dropout, keys)) => {
+                    let mut kept = rows.arena.take(x.len());
+                    kept.copy_from_slice(x);
+                    dropout.apply(&mut kept, keys, adapter.number);
+                    let kept = MatrixRef::row_major(&kept, rows.count, inputs);
+                    self.down.multiply(kept, &mut inner, false);
+                }
+            }
+            let mut delta = rows.arena.take(y.len());
+            let inner = MatrixRef::row_major(&inner, rows.count, rank);
+            self.up.multiply(inner, &mut delta, false);
+            add_scaled(y, &delta, adapter.scale);
+        }
+    }
+
+    /// dx = dy·W + …, packed for the backward pass; added to what is there if `accumulate`. The
+    /// gradient of the adapter's inner product, scale·dy·up, goes to `dinner` (empty without an
+    /// adapter).
+    pub(super) fn input_gradient(
+        &self,
+        linear: &Linear<Numbers<'_>>,
+        dy: &[f32],
+        dx: &mut [f32],
+        dinner: &mut [f32],
+        accumulate: bool,
+        rows: Rows<'_>,
+    ) {
+        let dy = MatrixRef::row_major(dy, rows.count, linear.weight.rows);
+        self.weight.multiply(dy, dx, accumulate);
+        if let Some(adapter) = &linear.adapter {
+            self.up.multiply(dy, dinner, false);
+            scale(dinner, adapter.scale);
+            let mut part = rows.arena.take(dx.len());
+            let dinner = MatrixRef::row_major(dinner, rows.count, adapter.down.rows);
+            self.down.multiply(dinner, &mut part, false);
+            if let Some((dropout, keys)) = rows.dropout {
+                dropout.apply(&mut part, keys, adapter.number);
+            }
+            add(dx, &part);
+        }
+    }
+}
+
+/// All rows of a pass: an input of linear layers, packed when the first gradient asks for it.
+pub(super) struct Input<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) width: usize,
+    pub(super) rows: Rows<'a>,
+    pub(super) precision: Precision,
+    packed: Option<Packed>,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn new(x: &'a [f32], width: usize, rows: Rows<'a>, precision: Precision) -> Self {
+        Self {
+            x,
+            width,
+            rows,
+            precision,
+            packed: None,
+        }
+    }
+
+    fn pack(x: &[f32], rows: usize, width: usize, precision: Precision) -> Packed {
+        let x = MatrixRef::row_major(x, rows, width);
+        Packed::new(x, precision, Parallelism::Pool)
+    }
+
+    /// Adds the gradients of a layer's parameters that are trained: dW = dyᵀ·x, db = Σ dy, and for an
+    /// adapter d up = scale·dyᵀ·(x·downᵀ), d down = dinnerᵀ·x.
+    pub(super) fn weight_gradient(
+        &mut self,
+        linear: &Linear<Numbers<'_>>,
+        dy: &[f32],
+        dinner: &[f32],
+        gradients: &mut Gradients,
+    ) {
+        let outputs = linear.weight.rows;
+        if let Some(index) = linear.weight.index {
+            let (x, rows, width) = (self.x, self.rows.count, self.width);
+            let precision = self.precision;
+            let packed = self
+                .packed
+                .get_or_insert_with(|| Self::pack(x, rows, width, precision));
+            let dw = gradients.buffer(index, outputs * width);
+            product_of_columns(dy, outputs, packed, dw, true);
+        }
+        if let Some(index) = linear.bias.as_ref().and_then(|bias| bias.index) {
+            add_columns(gradients.buffer(index, outputs), dy);
+        }
+        if linear.adapter.is_some() {
+            self.adapter_gradient(linear, dy, dinner, gradients);
+        }
+    }
+
+    fn adapter_gradient(
+        &self,
+        linear: &Linear<Numbers<'_>>,
+        dy: &[f32],
+        dinner: &[f32],
+        gradients: &mut Gradients,
+    ) {
+        let Some(adapter) = &linear.adapter else {
+            return;
+        };
+        let Rows {
+            arena,
+            count,
+            dropout,
+        } = self.rows;
+        let (outputs, rank) = (linear.weight.rows, adapter.down.rows);
+        let mut dropped = None;
+        if let Some((dropout, keys)) = dropout {
+            let kept = dropped.insert(arena.take(self.x.len()));
+            kept.copy_from_slice(self.x);
+            dropout.apply(kept, keys, adapter.number);
+        }
+        let x = dropped.as_deref().unwrap_or(self.x);
+        if let Some(index) = adapter.up.index {
+            let down = matrix(&adapter.down).transposed();
+            let down = Packed::new(down, self.precision, Parallelism::Pool);
+            let mut inner = arena.take(count * rank);
+            inner
+                .par_chunks_mut(rank * GRADIENT_ROWS)
+                .zip(x.par_chunks(self.width * GRADIENT_ROWS))
+                .for_each(|(inner, x)| {
+                    let x = MatrixRef::row_major(x, x.len() / self.width, self.width);
+                    down.multiply(x, inner, false);
+                    scale(inner, adapter.scale);
+                });
+            let inner = Self::pack(&inner, count, rank, self.precision);
+            let dup = gradients.buffer(index, outputs * rank);
+            product_of_columns(dy, outputs, &inner, dup, true);
+        }
+        if let Some(index) = adapter.down.index {
+            // Transposed, so that there are as many rows to share out as the layer has inputs.
+            let dinner = Self::pack(dinner, count, rank, self.precision);
+            let mut transposed = arena.take(self.width * rank);
+            product_of_columns(x, self.width, &dinner, &mut transposed, false);
+            let ddown = gradients.buffer(index, rank * self.width);
+            for (r, row) in ddown.chunks_exact_mut(self.width).enumerate() {
+                for (d, transposed) in row.iter_mut().zip(transposed.chunks_exact(rank)) {
+                    *d += transposed[r];
+                }
+            }
+        }
+    }
+}
+
+/// c = aᵀ·b for `a` with rows of `columns` numbers, c (columns × b's columns) shared out by rows.
+pub(super) fn product_of_columns(
+    a: &[f32],
+    columns: usize,
+    b: &Packed,
+    c: &mut [f32],
+    accumulate: bool,
+) {
+    let a = MatrixRef::row_major(a, a.len() / columns, columns).transposed();
+    let width = b.columns();
+    c.par_chunks_mut(GRADIENT_ROWS * width)
+        .enumerate()
+        .for_each(|(block, c)| {
+            let first = block * GRADIENT_ROWS;
+            let rows = a.row_range(first, first + c.len() / width);
+            b.multiply(rows, c, accumulate);
+        });
+}

@@ -1,0 +1,153 @@
+//! The vocabulary projection, straight to log-probabilities and entropies.
+//!
+//! Logits exist for one block of the vocabulary and one block of rows at a time, and the backward
+//! pass computes them again. So memory does not grow with tokens times vocabulary.
+
+use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism};
+use equipoise_kernels::rows::elementwise::scale;
+use equipoise_kernels::rows::log_prob::{self, RowStatistics, Running};
+use rayon::prelude::*;
+
+use super::arena::Buffer;
+use super::layer::{BLOCK, Pass};
+use super::linear::product_of_columns;
+use super::view::Numbers;
+use crate::Gradients;
+
+/// The projection of some rows: what to score and how.
+#[derive(Clone, Copy)]
+pub(super) struct Vocabulary<'a> {
+    pub(super) pass: Pass<'a>,
+    /// (vocabulary, hidden).
+    pub(super) weight: &'a Numbers<'a>,
+    /// The token each row is asked for.
+    pub(super) targets: &'a [u32],
+    pub(super) inverse_temperature: f32,
+}
+
+/// The result for one row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scored {
+    pub(super) logprob: f32,
+    pub(super) statistics: RowStatistics,
+}
+
+impl<'a> Vocabulary<'a> {
+    /// The blocks of the vocabulary: where each starts, and its rows of the weight.
+    fn blocks(&self) -> impl Iterator<Item = (usize, MatrixRef<'a>)> {
+        let (weight, width) = (self.weight, self.weight.columns);
+        let rows = weight.values.chunks(log_prob::BLOCK * width);
+        rows.enumerate().map(move |(at, rows)| {
+            let matrix = MatrixRef::row_major(rows, rows.len() / width, width);
+            (at * log_prob::BLOCK, matrix)
+        })
+    }
+
+    /// log softmax(hidden·weightᵀ/τ) at the targets, and the statistics of the rows.
+    pub(super) fn forward(&self, hidden: &[f32]) -> Vec<Scored> {
+        let width = self.weight.columns;
+        let precision = self.pass.precision;
+        let mut running = vec![(Running::default(), f32::NAN); self.targets.len()];
+        let mut packed = Packed::default();
+        for (first, rows) in self.blocks() {
+            packed.pack(rows.transposed(), precision, Parallelism::Pool);
+            let columns = packed.columns();
+            (
+                running.par_chunks_mut(BLOCK),
+                hidden.par_chunks(BLOCK * width),
+                self.targets.par_chunks(BLOCK),
+            )
+                .into_par_iter()
+                .for_each(|(running, hidden, targets)| {
+                    let mut logits = self.pass.arena.take(targets.len() * columns);
+                    let hidden = MatrixRef::row_major(hidden, targets.len(), width);
+                    packed.multiply(hidden, &mut logits, false);
+                    let rows = running.iter_mut().zip(targets);
+                    for (logits, ((sums, chosen), &target)) in
+                        logits.chunks_exact_mut(columns).zip(rows)
+                    {
+                        sums.add(logits, self.inverse_temperature);
+                        let at = (target as usize).checked_sub(first);
+                        if let Some(z) = at.and_then(|at| logits.get(at)) {
+                            *chosen = *z;
+                        }
+                    }
+                });
+        }
+        running
+            .into_iter()
+            .map(|(running, chosen)| {
+                let statistics = running.finish();
+                Scored {
+                    logprob: statistics.log_prob(chosen),
+                    statistics,
+                }
+            })
+            .collect()
+    }
+
+    /// The gradient with respect to `hidden` into `dhidden`; that of the weight, if it is trained,
+    /// into `gradients`. `cotangents` are those of each row's log-probability and entropy.
+    pub(super) fn backward(
+        &self,
+        hidden: &[f32],
+        scored: &[Scored],
+        cotangents: &[(f32, f32)],
+        dhidden: &mut [f32],
+        gradients: &mut Gradients,
+    ) {
+        let (width, count) = (self.weight.columns, self.targets.len());
+        let (precision, arena) = (self.pass.precision, self.pass.arena);
+        let pool = Parallelism::Pool;
+        let trained = self.weight.index;
+        let packed_hidden = trained.map(|_| {
+            let hidden = MatrixRef::row_major(hidden, count, width);
+            Packed::new(hidden, precision, pool)
+        });
+        if let Some(index) = trained {
+            gradients.buffer(index, self.weight.values.len());
+        }
+        let (mut forward, mut back) = (Packed::default(), Packed::default());
+        for (first, rows) in self.blocks() {
+            forward.pack(rows.transposed(), precision, pool);
+            back.pack(rows, precision, pool);
+            let columns = forward.columns();
+            let mut dlogits: Buffer = arena.take(count * columns);
+            (
+                dlogits.par_chunks_mut(BLOCK * columns),
+                dhidden.par_chunks_mut(BLOCK * width),
+                hidden.par_chunks(BLOCK * width),
+                self.targets.par_chunks(BLOCK),
+                scored.par_chunks(BLOCK),
+                cotangents.par_chunks(BLOCK),
+            )
+                .into_par_iter()
+                .for_each(|(logits, dhidden, hidden, targets, scored, cotangents)| {
+                    let rows = targets.len();
+                    let hidden = MatrixRef::row_major(hidden, rows, width);
+                    forward.multiply(hidden, logits, false);
+                    let each = scored.iter().zip(targets).zip(cotangents);
+                    for (logits, ((scored, &target), &(logprob, entropy))) in
+                        logits.chunks_exact_mut(columns).zip(each)
+                    {
+                        scale(logits, self.inverse_temperature);
+                        log_prob::backward(
+                            logits,
+                            scored.statistics,
+                            (target as usize).wrapping_sub(first),
+                            logprob,
+                            entropy,
+                            self.inverse_temperature,
+                        );
+                    }
+                    let dlogits = MatrixRef::row_major(logits, rows, columns);
+                    back.multiply(dlogits, dhidden, first > 0);
+                });
+            if let (Some(index), Some(hidden)) = (trained, &packed_hidden) {
+                let all = gradients.buffer(index, self.weight.values.len());
+                let block = &mut all[first * width..(first + columns) * width];
+                product_of_columns(&dlogits, columns, hidden, block, true);
+            }
+        }
+    }
+}
