@@ -165,7 +165,7 @@ impl Learner for Sft {
         let norm = apply(
             &mut self.optimizer,
             policy.parameters(),
-            &gradients,
+            gradients,
             learning_rate,
             self.stage.max_grad_norm,
         )?;

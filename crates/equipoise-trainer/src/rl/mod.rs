@@ -237,7 +237,7 @@ impl Learner for Rl {
             norms.push(apply(
                 &mut self.optimizer,
                 parameters,
-                &gradients,
+                gradients,
                 learning_rate,
                 limit,
             )?);

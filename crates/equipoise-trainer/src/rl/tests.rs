@@ -147,7 +147,7 @@ fn the_cut_into_micro_batches_changes_neither_loss_nor_gradient() {
             );
             for ((at, whole), (cut_at, cut)) in whole.iter().zip(cut.iter()) {
                 assert_eq!(at, cut_at);
-                let (whole, cut) = (values(whole), values(cut));
+                let (whole, cut) = (whole.to_vec(), cut.to_vec());
                 let scale = whole
                     .iter()
                     .fold(0.0_f32, |largest, x| largest.max(x.abs()));
@@ -185,7 +185,7 @@ fn the_number_of_threads_changes_no_bit() {
             loss,
             gradients
                 .iter()
-                .map(|(_, gradient)| values(gradient))
+                .map(|(_, gradient)| gradient.to_vec())
                 .collect::<Vec<_>>(),
         )
     };
@@ -205,7 +205,7 @@ fn the_gradient_is_the_derivative_of_the_reported_loss() {
     let (_, gradients, _) = loss(&rl, &batch, 200);
     let step = 4e-3_f32;
     for (index, (name, var)) in rl.assembly.decoder.parameters().iter().enumerate() {
-        let analytic = values(gradients.get(index).unwrap());
+        let analytic = gradients.get(index).unwrap().to_vec();
         let scale = analytic
             .iter()
             .fold(0.0_f32, |largest, x| largest.max(x.abs()));
