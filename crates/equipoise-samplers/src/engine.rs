@@ -155,7 +155,6 @@ struct Worker<'a> {
     rows: Vec<Row>,
     /// The caches of `rows`, side by side with them.
     sequences: Vec<Sequence>,
-    spare: Vec<KeyValues>,
     finished: Vec<(usize, usize, Completion)>,
 }
 
@@ -176,7 +175,6 @@ impl<'a> Worker<'a> {
             workspace: Workspace::default(),
             rows: Vec::new(),
             sequences: Vec::new(),
-            spare: Vec::new(),
             finished: Vec::new(),
         }
     }
@@ -222,10 +220,9 @@ impl<'a> Worker<'a> {
     fn admit(&mut self, prompt: usize) -> Result<(), SamplerError> {
         let Prompt { id, tokens } = &self.prompts[prompt];
         let mut logits = vec![0.0; self.view.vocabulary()];
-        let cache = self.view.cache(tokens.len());
         let prefix = self
             .view
-            .prefill(tokens, cache, &mut self.workspace, &mut logits)?;
+            .prefill(tokens, &mut self.workspace, &mut logits)?;
         let prefix = Arc::new(prefix);
         for sample in 0..self.spec.samples_per_prompt {
             let coordinates = [self.spec.step, *id, sample as u64];
@@ -241,15 +238,10 @@ impl<'a> Worker<'a> {
                 },
             };
             extend(&mut row, &mut logits.clone(), self.spec);
-            let mut own = self
-                .spare
-                .pop()
-                .unwrap_or_else(|| self.view.cache(self.spec.max_new_tokens.max(2) - 1));
-            own.clear();
             self.rows.push(row);
             self.sequences.push(Sequence {
                 prefix: Some(prefix.clone()),
-                own,
+                own: KeyValues::default(),
             });
         }
         self.retire();
@@ -263,7 +255,8 @@ impl<'a> Worker<'a> {
             let stopped = completion.finish == Finish::Stop;
             if stopped || completion.tokens.len() >= self.spec.max_new_tokens {
                 let row = self.rows.swap_remove(at);
-                self.spare.push(self.sequences.swap_remove(at).own);
+                let sequence = self.sequences.swap_remove(at);
+                self.workspace.recycle(sequence);
                 self.finished.push((row.prompt, row.sample, row.completion));
             }
         }

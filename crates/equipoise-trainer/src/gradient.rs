@@ -5,7 +5,9 @@
 //! same for every micro-batch size up to rounding.
 
 use equipoise_core::{Ragged, TokenId};
-use equipoise_models::{Dropout, Gradients, Need, Policy, TokenBatch, TokenCotangents, TokenOutputs};
+use equipoise_models::{
+    Dropout, Gradients, Need, Policy, TokenBatch, TokenCotangents, TokenOutputs,
+};
 use rayon::prelude::*;
 
 use crate::TrainError;

@@ -1,52 +1,102 @@
-//! Interim.
-use rayon::prelude::*;
-use crate::rows::attention::{Segment, attend, backward as backward_row};
+//! Causal grouped-query attention over packed sequences, block by block.
+//!
+//! ```text
+//! sₜⱼ = scale · qₜ·kⱼ  (j ≤ t)        pₜ = softmax(sₜ)        outₜ = Σⱼ pₜⱼ vⱼ        scale = head_dim^(−1/2)
+//! ```
+//!
+//! Several query heads share one key-value head (Ainslie et al., arXiv:2305.13245). Scores exist for
+//! one block of queries at a time, on each thread, and the backward pass computes them again (as
+//! Dao et al., arXiv:2205.14135, but with whole rows: no running maximum is needed), so memory grows
+//! linearly with a sequence. Every score is one chain of fused multiply-adds over the head's
+//! elements, and every element of the result one over the positions, in ascending order; so a row
+//! has the same bits whatever else is computed with it, and [`cache::Blocks`] computes the
+//! same ones for a sampler.
 
-/// Heads.
+mod backward;
+pub mod cache;
+mod forward;
+mod tiles;
+
+use std::marker::PhantomData;
+
+pub use backward::backward;
+pub use forward::forward;
+
+/// The heads of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
-    /// q
+    /// How many heads queries have.
     pub query: usize,
-    /// kv
+    /// How many heads keys and values have; it divides the number of query heads.
     pub key_value: usize,
-    /// d
+    /// Elements of a head.
     pub head_dim: usize,
 }
 
-/// f
-pub fn forward(h: Heads, q: &[f32], k: &[f32], v: &[f32], offsets: &[usize], out: &mut [f32]) {
-    let (qw, kw, d) = (h.query * h.head_dim, h.key_value * h.head_dim, h.head_dim);
-    let scale = 1.0 / (d as f32).sqrt();
-    let mut starts = vec![0; out.len() / qw];
-    for w in offsets.windows(2) { starts[w[0]..w[1]].fill(w[0]); }
-    out.par_chunks_mut(qw).enumerate().for_each(|(t, out)| {
-        let start = starts[t];
-        let n = t + 1 - start;
-        let mut scores = vec![0.0; n];
-        for head in 0..h.query {
-            let kv = head / (h.query / h.key_value) * d;
-            let seg = Segment { keys: &k[start * kw + kv..], values: &v[start * kw + kv..], stride: kw, length: n };
-            let none = Segment { keys: &[], values: &[], stride: 0, length: 0 };
-            attend(&q[t * qw + head * d..][..d], [none, seg], scale, &mut scores, &mut out[head * d..][..d]);
-        }
-    });
-}
+impl Heads {
+    /// Query heads that share one key-value head.
+    fn sharing(&self) -> usize {
+        self.query / self.key_value
+    }
 
-/// b
-#[allow(clippy::too_many_arguments)]
-pub fn backward(h: Heads, q: &[f32], k: &[f32], v: &[f32], dout: &[f32], offsets: &[usize], dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
-    let (qw, kw, d) = (h.query * h.head_dim, h.key_value * h.head_dim, h.head_dim);
-    let scale = 1.0 / (d as f32).sqrt();
-    dk.fill(0.0);
-    dv.fill(0.0);
-    for w in offsets.windows(2) {
-        for t in w[0]..w[1] {
-            let n = t + 1 - w[0];
-            let (mut p, mut g) = (vec![0.0; n], vec![0.0; n]);
-            for head in 0..h.query {
-                let kv = w[0] * kw + head / (h.query / h.key_value) * d;
-                backward_row(&q[t * qw + head * d..][..d], &k[kv..], &v[kv..], kw, n, scale, &dout[t * qw + head * d..][..d], &mut p, &mut g, &mut dq[t * qw + head * d..][..d], &mut dk[kv..], &mut dv[kv..]);
-            }
-        }
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    fn check(&self, query: usize, key: usize, value: usize, offsets: &[usize]) {
+        let tokens = offsets.last().copied().unwrap_or(0);
+        assert!(
+            self.key_value > 0 && self.query.is_multiple_of(self.key_value),
+            "{self:?}"
+        );
+        assert!(offsets.is_sorted(), "the offsets must rise");
+        let (wide, narrow) = (
+            tokens * self.query * self.head_dim,
+            tokens * self.key_value * self.head_dim,
+        );
+        assert_eq!((query, key, value), (wide, narrow, narrow), "{self:?}");
     }
 }
+
+/// Queries a task works on at a time.
+const QUERIES: usize = 64;
+
+/// Rows of several heads which tasks write side by side, each its own heads of its own rows.
+struct SharedRows<'a> {
+    start: *mut f32,
+    length: usize,
+    width: usize,
+    head_dim: usize,
+    rows: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: threads reach the memory through `head` alone, whose callers promise disjoint segments.
+unsafe impl Sync for SharedRows<'_> {}
+
+impl<'a> SharedRows<'a> {
+    fn new(rows: &'a mut [f32], heads: usize, head_dim: usize) -> Self {
+        Self {
+            start: rows.as_mut_ptr(),
+            length: rows.len(),
+            width: heads * head_dim,
+            head_dim,
+            rows: PhantomData,
+        }
+    }
+
+    /// One head of one row.
+    ///
+    /// # Safety
+    /// No two live borrows may be of the same head of the same row.
+    #[expect(clippy::mut_from_ref, reason = "the caller promises disjointness")]
+    unsafe fn head(&self, row: usize, head: usize) -> &mut [f32] {
+        let at = row * self.width + head * self.head_dim;
+        assert!(head * self.head_dim < self.width && at + self.head_dim <= self.length);
+        // SAFETY: the segment lies inside the borrowed rows, and the caller promises that nobody
+        // else holds it.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.head_dim) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

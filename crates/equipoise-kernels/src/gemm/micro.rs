@@ -3,22 +3,22 @@
 use crate::simd::{InstructionSet, instruction_set};
 
 /// Rows of a tile.
-pub(super) const MR: usize = 8;
+pub(crate) const MR: usize = 8;
 /// Columns of a tile: two AVX-512 registers.
-pub(super) const NR: usize = 32;
+pub(crate) const NR: usize = 32;
 
 /// A tile of its own, for results that do not lie row after row.
 #[derive(Clone)]
 #[repr(align(64))]
-pub(super) struct Tile(pub(super) [[f32; NR]; MR]);
+pub(crate) struct Tile(pub(crate) [[f32; NR]; MR]);
 
 impl Tile {
-    pub(super) fn zero() -> Self {
+    pub(crate) fn zero() -> Self {
         Self([[0.0; NR]; MR])
     }
 
     /// The first rows of the tile, as a place for a product.
-    pub(super) fn output(&mut self, height: usize) -> Output<'_> {
+    pub(crate) fn output(&mut self, height: usize) -> Output<'_> {
         Output {
             data: self.0.as_flattened_mut(),
             row_stride: NR,
@@ -30,18 +30,18 @@ impl Tile {
 
 /// Up to [`MR`] rows of the left operand, read where they are.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) row_stride: usize,
-    pub(super) column_stride: usize,
+pub(crate) struct Rows<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) row_stride: usize,
+    pub(crate) column_stride: usize,
 }
 
 /// Up to [`MR`] rows and [`NR`] columns of the result, read and written where they are.
-pub(super) struct Output<'a> {
-    pub(super) data: &'a mut [f32],
-    pub(super) row_stride: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
+pub(crate) struct Output<'a> {
+    pub(crate) data: &'a mut [f32],
+    pub(crate) row_stride: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
 }
 
 /// `out = rows · panel`, or `out += rows · panel` if `accumulate`, the panel being `depth` rows of
@@ -50,7 +50,7 @@ pub(super) struct Output<'a> {
 /// # Panics
 /// If the operands do not hold `depth` columns of the output's height, or the output's sizes are
 /// not in `1..=MR` and `1..=NR` or past its data.
-pub(super) fn multiply(
+pub(crate) fn multiply(
     rows: Rows<'_>,
     panel: &[f32],
     depth: usize,

@@ -6,8 +6,8 @@
 //! how many other rows are computed with it, on the number of threads, or on the instruction set —
 //! which is what lets the sampler and the trainer agree to the last bit.
 
-mod micro;
-mod pack;
+pub(crate) mod micro;
+pub(crate) mod pack;
 mod packed;
 
 use std::cell::Cell;
@@ -50,6 +50,20 @@ impl<'a> MatrixRef<'a> {
             rows,
             columns,
             row_stride: columns,
+            column_stride: 1,
+        }
+    }
+
+    /// Rows that start `row_stride` apart in `data`; the last one need not be followed by anything.
+    pub(crate) fn strided(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        let end = |last: usize| last.checked_mul(row_stride)?.checked_add(columns);
+        let fits = rows == 0 || end(rows - 1).is_some_and(|end| end <= data.len());
+        assert!(fits, "{rows} rows of {columns}, {row_stride} apart");
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride,
             column_stride: 1,
         }
     }

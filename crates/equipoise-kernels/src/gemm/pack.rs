@@ -5,7 +5,7 @@ use super::micro::NR;
 
 /// Copies a block of `b` into panels of `NR` columns, each stored inner index by inner index; the
 /// last panel is filled up with zeros.
-pub(super) fn panels(
+pub(crate) fn panels(
     b: MatrixRef<'_>,
     inner: usize,
     depth: usize,

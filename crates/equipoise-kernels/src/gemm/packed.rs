@@ -121,8 +121,16 @@ mod tests {
     #[test]
     fn memory_is_used_again_for_another_shape() {
         let (first, second) = ([1.0; 6], [2.0; 2]);
-        let mut packed = Packed::new(MatrixRef::row_major(&first, 3, 2), Precision::F32, Parallelism::Serial);
-        packed.pack(MatrixRef::row_major(&second, 1, 2), Precision::F32, Parallelism::Serial);
+        let mut packed = Packed::new(
+            MatrixRef::row_major(&first, 3, 2),
+            Precision::F32,
+            Parallelism::Serial,
+        );
+        packed.pack(
+            MatrixRef::row_major(&second, 1, 2),
+            Precision::F32,
+            Parallelism::Serial,
+        );
         let mut c = [0.0; 2];
         packed.multiply(MatrixRef::row_major(&[3.0], 1, 1), &mut c, false);
         assert_eq!(c, [6.0, 6.0]);

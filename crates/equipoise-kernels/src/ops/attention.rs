@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{elements, gradient_elements, tensor_like, with_elements};
-use crate::rows::attention::{Segment, attend, backward};
+use crate::attention::{Heads, backward, forward};
 
 /// Attention of every token over itself and the tokens before it in its sequence.
 ///
@@ -33,20 +32,8 @@ struct Attention {
     head_dim: usize,
 }
 
-/// The sizes the operands agree on.
-#[derive(Clone, Copy)]
-struct Sizes {
-    heads: usize,
-    /// Query heads that share one key-value head.
-    sharing: usize,
-    head_dim: usize,
-    width: usize,
-    key_value_width: usize,
-    scale: f32,
-}
-
 impl Attention {
-    fn sizes(&self, query: &Shape, key: &Shape, value: &Shape) -> Result<Sizes> {
+    fn heads(&self, query: &Shape, key: &Shape, value: &Shape) -> Result<Heads> {
         let (tokens, width) = query.dims2()?;
         let (_, key_value_width) = key.dims2()?;
         let d = self.head_dim;
@@ -67,29 +54,11 @@ impl Attention {
         if self.offsets.first() != Some(&0) || self.offsets.last() != Some(&tokens) || !rises {
             candle_core::bail!("attention: the offsets must rise from 0 to {tokens}");
         }
-        Ok(Sizes {
-            heads: width / d,
-            sharing: width / key_value_width,
+        Ok(Heads {
+            query: width / d,
+            key_value: key_value_width / d,
             head_dim: d,
-            width,
-            key_value_width,
-            scale: 1.0 / (d as f32).sqrt(),
         })
-    }
-
-    /// Cuts `rows` (each `width` long) into one slice per sequence.
-    fn split<'a>(&self, mut rows: &'a mut [f32], width: usize) -> Vec<&'a mut [f32]> {
-        let mut parts = Vec::with_capacity(self.offsets.len());
-        for pair in self.offsets.windows(2) {
-            let (part, rest) = rows.split_at_mut((pair[1] - pair[0]) * width);
-            parts.push(part);
-            rows = rest;
-        }
-        parts
-    }
-
-    fn slice<'a>(&self, rows: &'a [f32], sequence: usize, width: usize) -> &'a [f32] {
-        &rows[self.offsets[sequence] * width..self.offsets[sequence + 1] * width]
     }
 }
 
@@ -107,7 +76,7 @@ impl CustomOp3 for Attention {
         value: &CpuStorage,
         value_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let sizes = self.sizes(
+        let heads = self.heads(
             query_layout.shape(),
             key_layout.shape(),
             value_layout.shape(),
@@ -116,15 +85,7 @@ impl CustomOp3 for Attention {
         let key = elements(self.name(), "the key", key, key_layout)?;
         let value = elements(self.name(), "the value", value, value_layout)?;
         let mut out = vec![0.0; query.len()];
-        self.split(&mut out, sizes.width)
-            .into_par_iter()
-            .enumerate()
-            .for_each(|(s, out)| {
-                let query = self.slice(query, s, sizes.width);
-                let key = self.slice(key, s, sizes.key_value_width);
-                let value = self.slice(value, s, sizes.key_value_width);
-                sequence_forward(query, key, value, out, sizes);
-            });
+        forward(heads, query, key, value, &self.offsets, &mut out);
         Ok((CpuStorage::F32(out), query_layout.shape().clone()))
     }
 
@@ -136,7 +97,7 @@ impl CustomOp3 for Attention {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let sizes = self.sizes(query.shape(), key.shape(), value.shape())?;
+        let heads = self.heads(query.shape(), key.shape(), value.shape())?;
         let mut dquery = vec![0.0; query.elem_count()];
         let mut dkey = vec![0.0; key.elem_count()];
         let mut dvalue = vec![0.0; value.elem_count()];
@@ -144,20 +105,8 @@ impl CustomOp3 for Attention {
             with_elements(query, |q| {
                 with_elements(key, |k| {
                     with_elements(value, |v| {
-                        let parts = self
-                            .split(&mut dquery, sizes.width)
-                            .into_par_iter()
-                            .zip(self.split(&mut dkey, sizes.key_value_width))
-                            .zip(self.split(&mut dvalue, sizes.key_value_width));
-                        parts.enumerate().for_each(|(s, ((dquery, dkey), dvalue))| {
-                            let inputs = [
-                                self.slice(q, s, sizes.width),
-                                self.slice(k, s, sizes.key_value_width),
-                                self.slice(v, s, sizes.key_value_width),
-                                self.slice(dout, s, sizes.width),
-                            ];
-                            sequence_backward(inputs, dquery, dkey, dvalue, sizes);
-                        });
+                        let (dq, dk, dv) = (&mut dquery, &mut dkey, &mut dvalue);
+                        backward(heads, q, k, v, dout, &self.offsets, dq, dk, dv);
                     })
                 })
             })??
@@ -167,65 +116,6 @@ impl CustomOp3 for Attention {
             Some(tensor_like(dkey, key)?),
             Some(tensor_like(dvalue, value)?),
         ))
-    }
-}
-
-fn sequence_forward(query: &[f32], key: &[f32], value: &[f32], out: &mut [f32], sizes: Sizes) {
-    let tokens = query.len() / sizes.width;
-    let mut scores = vec![0.0; tokens];
-    for head in 0..sizes.heads {
-        let shared = head / sizes.sharing * sizes.head_dim;
-        for t in 0..tokens {
-            let at = t * sizes.width + head * sizes.head_dim;
-            let empty = Segment {
-                keys: &[],
-                values: &[],
-                stride: 0,
-                length: 0,
-            };
-            let past = Segment {
-                keys: &key[shared..],
-                values: &value[shared..],
-                stride: sizes.key_value_width,
-                length: t + 1,
-            };
-            let (query, out) = (
-                &query[at..][..sizes.head_dim],
-                &mut out[at..][..sizes.head_dim],
-            );
-            attend(query, [empty, past], sizes.scale, &mut scores, out);
-        }
-    }
-}
-
-fn sequence_backward(
-    [query, key, value, dout]: [&[f32]; 4],
-    dquery: &mut [f32],
-    dkey: &mut [f32],
-    dvalue: &mut [f32],
-    sizes: Sizes,
-) {
-    let tokens = query.len() / sizes.width;
-    let (mut probabilities, mut products) = (vec![0.0; tokens], vec![0.0; tokens]);
-    for head in 0..sizes.heads {
-        let shared = head / sizes.sharing * sizes.head_dim;
-        for t in 0..tokens {
-            let at = t * sizes.width + head * sizes.head_dim;
-            backward(
-                &query[at..][..sizes.head_dim],
-                &key[shared..],
-                &value[shared..],
-                sizes.key_value_width,
-                t + 1,
-                sizes.scale,
-                &dout[at..][..sizes.head_dim],
-                &mut probabilities,
-                &mut products,
-                &mut dquery[at..][..sizes.head_dim],
-                &mut dkey[shared..],
-                &mut dvalue[shared..],
-            );
-        }
     }
 }
 

@@ -4,7 +4,6 @@
 //! directly; [`crate::ops`] wraps the same functions as differentiable candle operations, so both
 //! compute the same bits.
 
-pub mod attention;
 pub mod elementwise;
 pub mod log_prob;
 pub mod rms_norm;

@@ -5,7 +5,7 @@
 
 mod math;
 
-pub(crate) use math::{LANES, dot, exp, exp_sum, max, square_sum, sum};
+pub(crate) use math::{LANES, dot, exp, exp_sum, max, square_sum};
 
 use std::sync::OnceLock;
 

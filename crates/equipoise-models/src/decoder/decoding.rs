@@ -3,81 +3,19 @@
 //! Every row is computed as [`Policy::score`](crate::Policy::score) would compute it, to the last
 //! bit, whatever the other rows are.
 
-use std::sync::Arc;
-
 use equipoise_core::TokenId;
+use equipoise_kernels::attention::Heads;
+use equipoise_kernels::attention::cache::{Blocks, Segment};
 use equipoise_kernels::gemm::linear_rows;
-use equipoise_kernels::rows::attention::{Segment, attend};
 use equipoise_kernels::rows::elementwise::{add, add_scaled, add_to_rows};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
 use super::Decoder;
+use super::cache::Pool;
+pub use super::cache::{KeyValues, Sequence};
 use super::view::{Numbers, lend};
 use super::weights::{Linear, Weights};
 use crate::ModelError;
-
-/// Keys and values of consecutive positions, in every layer.
-#[derive(Clone, Debug)]
-pub struct KeyValues {
-    /// Layer after layer, position after position: `key_value_width` elements each.
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    capacity: usize,
-    length: usize,
-    width: usize,
-}
-
-impl KeyValues {
-    /// How many positions are filled.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether no position is filled.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Forgets all positions, keeping the memory.
-    pub fn clear(&mut self) {
-        self.length = 0;
-    }
-
-    fn at(&self, layer: usize, position: usize) -> usize {
-        (layer * self.capacity + position) * self.width
-    }
-
-    fn segment(&self, layer: usize, length: usize) -> Segment<'_> {
-        let at = self.at(layer, 0);
-        Segment {
-            keys: &self.keys[at..],
-            values: &self.values[at..],
-            stride: self.width,
-            length,
-        }
-    }
-}
-
-/// A sequence being written: positions it shares with others, and its own after them.
-#[derive(Clone, Debug)]
-pub struct Sequence {
-    /// Positions computed once for several sequences: the prompt.
-    pub prefix: Option<Arc<KeyValues>>,
-    /// The positions after the prefix.
-    pub own: KeyValues,
-}
-
-impl Sequence {
-    /// The number of positions filled: where the next token stands.
-    pub fn len(&self) -> usize {
-        self.prefix.as_ref().map_or(0, |prefix| prefix.len()) + self.own.len()
-    }
-
-    /// Whether no position is filled.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// The weights as slices: the trainer's own memory, not a copy.
 pub struct View<'a> {
@@ -103,6 +41,14 @@ pub struct Workspace {
     delta: Vec<f32>,
     scores: Vec<f32>,
     positions: Vec<u32>,
+    pool: Pool,
+}
+
+impl Workspace {
+    /// Takes back the memory of a finished sequence, for the next ones.
+    pub fn recycle(&mut self, sequence: Sequence) {
+        self.pool.give_back(sequence);
+    }
 }
 
 impl Decoder {
@@ -122,17 +68,16 @@ impl Decoder {
 }
 
 impl View<'_> {
-    /// An empty cache with room for `capacity` positions.
-    pub fn cache(&self, capacity: usize) -> KeyValues {
+    /// How keys and values lie in a block of the cache.
+    fn blocks(&self) -> Blocks {
         let config = &self.decoder.config;
-        let width = config.num_key_value_heads * config.head_dim;
-        let size = config.num_hidden_layers * capacity * width;
-        KeyValues {
-            keys: vec![0.0; size],
-            values: vec![0.0; size],
-            capacity,
-            length: 0,
-            width,
+        Blocks {
+            layers: config.num_hidden_layers,
+            heads: Heads {
+                query: config.num_attention_heads,
+                key_value: config.num_key_value_heads,
+                head_dim: config.head_dim,
+            },
         }
     }
 
@@ -141,24 +86,20 @@ impl View<'_> {
         self.decoder.config.vocab_size
     }
 
-    /// Feeds a whole prompt into an empty cache and writes the logits after its last token.
+    /// Computes a whole prompt's keys and values and writes the logits after its last token.
     ///
     /// # Errors
     /// As [`View::step`]; also if the prompt is empty.
     pub fn prefill(
         &self,
         tokens: &[TokenId],
-        cache: KeyValues,
         workspace: &mut Workspace,
         logits: &mut [f32],
     ) -> Result<KeyValues, ModelError> {
         if tokens.is_empty() {
             return Err(ModelError::Batch("the prompt is empty".to_owned()));
         }
-        let mut sequences = [Sequence {
-            prefix: None,
-            own: cache,
-        }];
+        let mut sequences = [Sequence::default()];
         let rows = vec![0; tokens.len()];
         self.forward(tokens, &rows, &mut sequences, workspace)?;
         let hidden = self.decoder.config.hidden_size;
@@ -175,8 +116,7 @@ impl View<'_> {
     /// Feeds one token to each sequence and writes a row of logits for each.
     ///
     /// # Errors
-    /// If a token is not in the vocabulary, or a sequence has no room or would pass the model's
-    /// longest length.
+    /// If a token is not in the vocabulary, or a sequence would pass the model's longest length.
     pub fn step(
         &self,
         tokens: &[TokenId],
@@ -220,17 +160,17 @@ impl View<'_> {
         let count = tokens.len();
         let w = workspace;
 
+        w.pool.fit(self.blocks().length());
         w.positions.clear();
         w.x.clear();
         let mut places = Vec::with_capacity(count);
         for (&token, &owner) in tokens.iter().zip(owner) {
             let sequence = &mut sequences[owner];
             let position = sequence.len();
-            if sequence.own.length >= sequence.own.capacity
-                || position >= config.max_position_embeddings
-            {
-                let limit = config.max_position_embeddings;
-                let reason = format!("no room at position {position} (the model reads {limit})");
+            let limit = config.max_position_embeddings;
+            if position >= limit {
+                let reason =
+                    format!("position {position} is beyond what the model reads ({limit})");
                 return Err(ModelError::Batch(reason));
             }
             let row = token as usize * hidden..(token as usize + 1) * hidden;
@@ -240,8 +180,7 @@ impl View<'_> {
             })?;
             w.x.extend_from_slice(embedded);
             w.positions.push(position as u32);
-            places.push(sequence.own.length);
-            sequence.own.length += 1;
+            places.push(sequence.own.push(&mut w.pool));
         }
         for (buffer, width) in [
             (&mut w.normed, hidden),
@@ -257,12 +196,23 @@ impl View<'_> {
             buffer.resize(count * width, 0.0);
         }
         let mut scratch = Vec::new();
+        let blocks = self.blocks();
         for (l, layer) in self.weights.layers.iter().enumerate() {
             rms_norm::forward(&w.x, layer.input_norm.values, epsilon, &mut w.normed);
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.query, &w.normed, &mut w.query, adapter);
-            project(&layer.key, &w.normed, &mut w.key, (&mut w.inner, &mut w.delta));
-            project(&layer.value, &w.normed, &mut w.value, (&mut w.inner, &mut w.delta));
+            project(
+                &layer.key,
+                &w.normed,
+                &mut w.key,
+                (&mut w.inner, &mut w.delta),
+            );
+            project(
+                &layer.value,
+                &w.normed,
+                &mut w.value,
+                (&mut w.inner, &mut w.delta),
+            );
             for (x, norm, heads) in [
                 (&mut w.query, &layer.query_norm, heads),
                 (&mut w.key, &layer.key_norm, kv_heads),
@@ -275,11 +225,9 @@ impl View<'_> {
                 rope::rotate(x, &w.positions, heads, &self.decoder.rotary);
             }
             for (i, (&owner, &place)) in owner.iter().zip(&places).enumerate() {
-                let own = &mut sequences[owner].own;
-                let at = own.at(l, place);
                 let row = i * kv_width..(i + 1) * kv_width;
-                own.keys[at..at + kv_width].copy_from_slice(&w.key[row.clone()]);
-                own.values[at..at + kv_width].copy_from_slice(&w.value[row]);
+                let (block, slot) = sequences[owner].own.slot(place);
+                blocks.store(block, l, slot, &w.key[row.clone()], &w.value[row]);
             }
             self.attend_rows(l, owner, &places, sequences, w);
             let adapter = (&mut w.inner, &mut w.delta);
@@ -289,7 +237,12 @@ impl View<'_> {
             rms_norm::forward(&w.x, norm, epsilon, &mut w.normed);
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.gate, &w.normed, &mut w.gate, adapter);
-            project(&layer.up, &w.normed, &mut w.up, (&mut w.inner, &mut w.delta));
+            project(
+                &layer.up,
+                &w.normed,
+                &mut w.up,
+                (&mut w.inner, &mut w.delta),
+            );
             swiglu::forward(&w.gate, &w.up, &mut w.gated);
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.down, &w.gated, &mut w.projected, adapter);
@@ -307,52 +260,22 @@ impl View<'_> {
         sequences: &[Sequence],
         workspace: &mut Workspace,
     ) {
-        let config = &self.decoder.config;
-        let (heads, head_dim) = (config.num_attention_heads, config.head_dim);
-        let sharing = heads / config.num_key_value_heads;
-        let scale = 1.0 / (head_dim as f32).sqrt();
+        let blocks = self.blocks();
+        let width = blocks.heads.query * blocks.heads.head_dim;
         let Workspace {
             query,
             mixed,
             scores,
             ..
         } = workspace;
-        let width = heads * head_dim;
         let rows = query.chunks_exact(width).zip(mixed.chunks_exact_mut(width));
         for ((query, mixed), (&owner, &place)) in rows.zip(owner.iter().zip(places)) {
             let sequence = &sequences[owner];
-            let own = sequence.own.segment(layer, place + 1);
-            let prefix = match &sequence.prefix {
-                Some(prefix) => prefix.segment(layer, prefix.length),
-                None => Segment {
-                    keys: &[],
-                    values: &[],
-                    stride: 0,
-                    length: 0,
-                },
-            };
-            scores.resize(prefix.length + own.length, 0.0);
-            let heads = query
-                .chunks_exact(head_dim)
-                .zip(mixed.chunks_exact_mut(head_dim));
-            for (head, (query, mixed)) in heads.enumerate() {
-                let shared = head / sharing * head_dim;
-                let segments = [of_head(prefix, shared), of_head(own, shared)];
-                attend(query, segments, scale, scores, mixed);
-            }
+            let prefix = sequence.prefix.as_deref();
+            let prefix = prefix.map_or(Segment::EMPTY, |prefix| prefix.segment(prefix.len()));
+            let own = sequence.own.segment(place + 1);
+            blocks.attend(layer, query, [prefix, own], scores, mixed);
         }
-    }
-}
-
-/// The part of a segment that belongs to the key-value head starting at `shared`.
-fn of_head(segment: Segment<'_>, shared: usize) -> Segment<'_> {
-    if segment.length == 0 {
-        return segment;
-    }
-    Segment {
-        keys: &segment.keys[shared..],
-        values: &segment.values[shared..],
-        ..segment
     }
 }
 

@@ -53,7 +53,11 @@ impl Dropout {
             let key = mix(key ^ mix(adapter.wrapping_add(GOLDEN)));
             for (at, x) in row.iter_mut().enumerate() {
                 let word = mix(key.wrapping_add(GOLDEN.wrapping_mul(at as u64 + 1)));
-                *x *= if (word >> 32) as u32 >= limit { scale } else { 0.0 };
+                *x *= if (word >> 32) as u32 >= limit {
+                    scale
+                } else {
+                    0.0
+                };
             }
         }
     }

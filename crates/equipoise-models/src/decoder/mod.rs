@@ -6,6 +6,7 @@
 
 mod arena;
 mod backward;
+mod cache;
 pub mod decoding;
 mod dropout;
 mod layer;
@@ -52,9 +53,8 @@ fn weights(
     config: &Config,
     find: impl Fn(&str) -> Option<Stored>,
 ) -> Result<Weights<Stored>, ModelError> {
-    let required = |name: String| {
-        find(&name).ok_or_else(|| ModelError::Config(format!("{name} is missing")))
-    };
+    let required =
+        |name: String| find(&name).ok_or_else(|| ModelError::Config(format!("{name} is missing")));
     let layers = (0..config.num_hidden_layers).map(|layer| {
         let weight = |name: &str| format!("model.layers.{layer}.{name}.weight");
         let linear = |name: &str| {

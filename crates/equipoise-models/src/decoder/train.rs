@@ -82,9 +82,7 @@ impl Decoder {
         let (mut inputs, mut layers) = (Vec::new(), Vec::new());
         let mut activations = None;
         for layer in &weights.layers {
-            let mut current = activations
-                .take()
-                .unwrap_or_else(|| Activations::new(pass));
+            let mut current = activations.take().unwrap_or_else(|| Activations::new(pass));
             let mut out = pass.arena.take(x.len());
             let output = Some(&mut out[..]);
             layer::forward(pass, layer, &mut panels, &x, &mut current, output);
@@ -276,7 +274,15 @@ impl Tape for EngineTape {
         lend(&decoder.weights, |weights| {
             let pass = decoder.pass(&layout, &need, &keys);
             let mut panels = decoder.panels();
-            back(weights, pass, &need, saved, cotangents, &mut panels, gradients);
+            back(
+                weights,
+                pass,
+                &need,
+                saved,
+                cotangents,
+                &mut panels,
+                gradients,
+            );
             decoder.keep_panels(panels);
         })
     }
