@@ -4,22 +4,35 @@
 //! copying out of the inner loops and lets blocks of rows go through several products in a row
 //! while they are in the cache.
 
+use std::cell::Cell;
+
 use rayon::prelude::*;
 
+use super::half;
 use super::micro::{self, MR, NR, Output};
 use super::{KC, MatrixRef, Parallelism, Precision, pack, rows_from};
+
+/// Inner positions done at a time in bfloat16: as many bytes as in single precision.
+const HALF_KC: usize = 2 * KC;
 
 /// A `k × n` right operand, packed.
 #[derive(Clone, Debug, Default)]
 pub struct Packed {
+    precision: Precision,
     k: usize,
     n: usize,
     /// Panel after panel of `NR` columns, each inner index by inner index.
     panels: Vec<f32>,
+    /// The same in pairs of inner indices.
+    pairs: Vec<u32>,
+}
+
+thread_local! {
+    static LEFT: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
 }
 
 impl Packed {
-    /// Copies an operand.
+    /// Copies an operand, rounding it in lower precision.
     pub fn new(b: MatrixRef<'_>, precision: Precision, parallelism: Parallelism) -> Self {
         let mut packed = Self::default();
         packed.pack(b, precision, parallelism);
@@ -27,24 +40,25 @@ impl Packed {
     }
 
     /// Copies another operand into the same memory.
-    pub fn pack(&mut self, b: MatrixRef<'_>, _precision: Precision, parallelism: Parallelism) {
-        (self.k, self.n) = (b.rows, b.columns);
-        self.panels.resize(self.n.div_ceil(NR) * NR * self.k, 0.0);
-        if self.panels.is_empty() {
-            return;
-        }
+    pub fn pack(&mut self, b: MatrixRef<'_>, precision: Precision, parallelism: Parallelism) {
+        (self.k, self.n, self.precision) = (b.rows, b.columns, precision);
         let (k, n) = (self.k, self.n);
-        let task = |(panel, out): (usize, &mut [f32])| {
-            let column = panel * NR;
-            pack::panels(b, 0, k, column, NR.min(n - column), out);
-        };
-        match parallelism {
-            Parallelism::Pool => self
-                .panels
-                .par_chunks_mut(k * NR)
-                .enumerate()
-                .for_each(task),
-            Parallelism::Serial => self.panels.chunks_mut(k * NR).enumerate().for_each(task),
+        let panels = n.div_ceil(NR);
+        let width = |panel: usize| NR.min(n - panel * NR);
+        match precision {
+            Precision::F32 => {
+                self.panels.resize(panels * NR * k, 0.0);
+                each(&mut self.panels, k * NR, parallelism, |panel, out| {
+                    pack::panels(b, 0, k, panel * NR, width(panel), out);
+                });
+            }
+            Precision::Bf16 => {
+                let depth = k.div_ceil(2);
+                self.pairs.resize(panels * NR * depth, 0);
+                each(&mut self.pairs, depth * NR, parallelism, |panel, out| {
+                    half::panel(b, 0, k, panel * NR, width(panel), out);
+                });
+            }
         }
     }
 
@@ -59,7 +73,9 @@ impl Packed {
     }
 
     /// `c = a·b`, or `c += a·b` if `accumulate`, on this thread, b being this operand and `c`
-    /// row-major. The same bits as [`matmul`](super::matmul).
+    /// row-major. In single precision the same bits as [`matmul`](super::matmul); in bfloat16 `a` is
+    /// rounded on the way, and the bits are those of
+    /// [`linear_rows_half`](super::linear_rows_half).
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -73,22 +89,68 @@ impl Packed {
             }
             return;
         }
-        for inner in (0..k).step_by(KC) {
-            let depth = KC.min(k - inner);
-            for (panel, column) in self.panels.chunks_exact(k * NR).zip((0..n).step_by(NR)) {
-                let panel = &panel[inner * NR..][..depth * NR];
-                for row in (0..m).step_by(MR) {
-                    let out = Output {
-                        data: &mut c[row * n + column..],
-                        row_stride: n,
-                        height: MR.min(m - row),
-                        width: NR.min(n - column),
-                    };
-                    let a = rows_from(a, row, inner);
-                    micro::multiply(a, panel, depth, out, accumulate || inner > 0);
+        match self.precision {
+            Precision::F32 => {
+                for inner in (0..k).step_by(KC) {
+                    let depth = KC.min(k - inner);
+                    self.tiles(c, m, |panel, row, out| {
+                        let panel = &self.panels[(panel * k + inner) * NR..][..depth * NR];
+                        let a = rows_from(a, row, inner);
+                        micro::multiply(a, panel, depth, out, accumulate || inner > 0);
+                    });
                 }
             }
+            Precision::Bf16 => {
+                let mut buffer = LEFT.take();
+                for inner in (0..k).step_by(HALF_KC) {
+                    let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
+                    let depth = HALF_KC.min(k - inner).div_ceil(2);
+                    self.tiles(c, m, |panel, row, out| {
+                        let start = (panel * k.div_ceil(2) + inner / 2) * NR;
+                        let panel = &self.pairs[start..][..depth * NR];
+                        let rows = half::PairRows {
+                            data: &left.data[row * left.row_stride..],
+                            ..left
+                        };
+                        half::multiply(rows, panel, depth, out, accumulate || inner > 0);
+                    });
+                }
+                LEFT.set(buffer);
+            }
         }
+    }
+
+    /// Calls `tile` with every panel, row and place of an `m`-row result.
+    fn tiles(&self, c: &mut [f32], m: usize, tile: impl Fn(usize, usize, Output<'_>)) {
+        let n = self.n;
+        for (panel, column) in (0..n).step_by(NR).enumerate() {
+            for row in (0..m).step_by(MR) {
+                let out = Output {
+                    data: &mut c[row * n + column..],
+                    row_stride: n,
+                    height: MR.min(m - row),
+                    width: NR.min(n - column),
+                };
+                tile(panel, row, out);
+            }
+        }
+    }
+}
+
+/// Runs `task` on every chunk of `length`, with its number.
+fn each<T: Send>(
+    all: &mut [T],
+    length: usize,
+    parallelism: Parallelism,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
+    if all.is_empty() {
+        return;
+    }
+    let task = |(at, chunk): (usize, &mut [T])| task(at, chunk);
+    match parallelism {
+        Parallelism::Pool => all.par_chunks_mut(length).enumerate().for_each(task),
+        Parallelism::Serial => all.chunks_mut(length).enumerate().for_each(task),
     }
 }
 
@@ -111,7 +173,8 @@ mod tests {
                 matmul(a, b, &mut expected, accumulate, Parallelism::Serial);
                 for parallelism in [Parallelism::Serial, Parallelism::Pool] {
                     let mut found = start.clone();
-                    Packed::new(b, Precision::F32, parallelism).multiply(a, &mut found, accumulate);
+                    let packed = Packed::new(b, Precision::F32, parallelism);
+                    packed.multiply(a, &mut found, accumulate);
                     assert_eq!(found, expected, "{m} × {n} × {k}");
                 }
             }
@@ -121,18 +184,13 @@ mod tests {
     #[test]
     fn memory_is_used_again_for_another_shape() {
         let (first, second) = ([1.0; 6], [2.0; 2]);
-        let mut packed = Packed::new(
-            MatrixRef::row_major(&first, 3, 2),
-            Precision::F32,
-            Parallelism::Serial,
-        );
-        packed.pack(
-            MatrixRef::row_major(&second, 1, 2),
-            Precision::F32,
-            Parallelism::Serial,
-        );
-        let mut c = [0.0; 2];
-        packed.multiply(MatrixRef::row_major(&[3.0], 1, 1), &mut c, false);
-        assert_eq!(c, [6.0, 6.0]);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let serial = Parallelism::Serial;
+            let mut packed = Packed::new(MatrixRef::row_major(&first, 3, 2), precision, serial);
+            packed.pack(MatrixRef::row_major(&second, 1, 2), precision, serial);
+            let mut c = [0.0; 2];
+            packed.multiply(MatrixRef::row_major(&[3.0], 1, 1), &mut c, false);
+            assert_eq!(c, [6.0, 6.0]);
+        }
     }
 }
