@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput};
 use equipoise_core::Prompt;
-use equipoise_models::{Config, Decoder, ModelError};
+use equipoise_models::{Config, Decoder, Family, ModelError, RopeScaling};
 use equipoise_samplers::{Engine, SampleSpec, Sampler as _};
 
 fn main() -> Result<(), ModelError> {
@@ -18,7 +18,13 @@ fn main() -> Result<(), ModelError> {
         rms_norm_eps: 1e-6,
         tie_word_embeddings: true,
         max_position_embeddings: 256,
-        eos_token_id: None,
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: Vec::new(),
+        heads: Default::default(),
+        other: Default::default(),
     };
     let mut engine = Engine::new(Decoder::new(config, 0.02, 0)?);
     let prompts: Vec<Prompt> = (0..32)

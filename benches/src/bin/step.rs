@@ -20,7 +20,13 @@ fn main() {
         rms_norm_eps: 1e-6,
         tie_word_embeddings: true,
         max_position_embeddings: 256,
-        eos_token_id: None,
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: Vec::new(),
+        heads: Default::default(),
+        other: Default::default(),
     };
     let d = Decoder::new(config, 0.02, 1)
         .unwrap()

@@ -28,7 +28,7 @@
 //! as the longest of the first ones, and completions as long as they may be, so that a run usually
 //! stays below the prediction.
 
-use equipoise_models::Config;
+use equipoise_models::{Config, Family, RopeScaling};
 use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Outline, TrainError};
 
@@ -241,7 +241,13 @@ mod tests {
             rms_norm_eps: 1e-6,
             tie_word_embeddings: true,
             max_position_embeddings: 64,
-            eos_token_id: Some(0),
+            family: Family::Qwen3,
+            rope_scaling: RopeScaling::Default,
+            attention_bias: false,
+            mlp_bias: false,
+            eos_token_ids: vec![0],
+            heads: Default::default(),
+            other: Default::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use equipoise_models::{Config, Decoder, Need, Policy, TokenBatch};
+use equipoise_models::{Config, Decoder, Family, Need, Policy, RopeScaling, TokenBatch};
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,7 +23,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rms_norm_eps: 1e-5,
         tie_word_embeddings: true,
         max_position_embeddings: 64,
-        eos_token_id: Some(2),
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: vec![2],
+        heads: Default::default(),
+        other: Default::default(),
     };
     let decoder = Decoder::new(config, 0.3, 1)?;
     decoder.save(directory)?;

@@ -5,12 +5,15 @@ mod checkpoint;
 mod config;
 pub mod decoder;
 mod error;
+mod lora;
 mod parameters;
 mod policy;
 
 pub use batch::{Need, TokenBatch, TokenCotangents, TokenOutputs};
-pub use config::Config;
+pub use checkpoint::{SaveOptions, Sidecars, StorageType, adapter_base};
+pub use config::{Config, Family, Llama3, OutputHeads, RopeScaling, Yarn};
 pub use decoder::{Decoder, Dropout};
 pub use error::ModelError;
+pub use lora::LoraConfig;
 pub use parameters::{Gradients, Parameters};
 pub use policy::{Policy, Tape};

@@ -8,7 +8,7 @@ use equipoise_data::{
     Arithmetic, Countdown, EOS, JsonlOptions, JsonlProblems, MessageFormat, Operator,
     ProblemSource, Procedural, Split, StyleWeights, Task, Tokenizer,
 };
-use equipoise_models::{Config, Decoder};
+use equipoise_models::{Config, Decoder, Family, RopeScaling};
 use equipoise_verifiers::{
     CountdownExpression, ExactNumber, Extraction, Format, Verifier, Weighted,
 };
@@ -252,7 +252,13 @@ fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> 
         rms_norm_eps: shape.rms_norm_eps,
         tie_word_embeddings: shape.tie_word_embeddings,
         max_position_embeddings: shape.max_position_embeddings,
-        eos_token_id: Some(tokenizer.eos()),
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: vec![tokenizer.eos()],
+        heads: Default::default(),
+        other: Default::default(),
     })
 }
 

@@ -27,19 +27,22 @@ impl Table {
             head_dim.is_multiple_of(2),
             "rotary heads have an even number of elements"
         );
-        let half = head_dim / 2;
-        let angle = |at: usize| {
-            let frequency = theta.powf(-2.0 * (at % half) as f64 / head_dim as f64);
-            (at / half) as f64 * frequency
-        };
+        let frequency = |i: usize| theta.powf(-2.0 * i as f64 / head_dim as f64);
+        let frequencies: Vec<f64> = (0..head_dim / 2).map(frequency).collect();
+        Self::from_frequencies(&frequencies, positions, 1.0)
+    }
+
+    /// The table for other frequencies φ/position, one for each pair of a head's elements, and with
+    /// cosines and sines multiplied by `scale` (YaRN, arXiv:2309.00071).
+    pub fn from_frequencies(frequencies: &[f64], positions: usize, scale: f64) -> Self {
+        let angles = (0..positions).flat_map(|position| {
+            let angle = move |&frequency: &f64| position as f64 * frequency;
+            frequencies.iter().map(angle)
+        });
         Self {
-            cosines: (0..positions * half)
-                .map(|at| angle(at).cos() as f32)
-                .collect(),
-            sines: (0..positions * half)
-                .map(|at| angle(at).sin() as f32)
-                .collect(),
-            half,
+            cosines: angles.clone().map(|x| (scale * x.cos()) as f32).collect(),
+            sines: angles.map(|x| (scale * x.sin()) as f32).collect(),
+            half: frequencies.len(),
         }
     }
 
@@ -71,7 +74,8 @@ pub fn rotate(x: &mut [f32], positions: &[u32], heads: usize, table: &Table) {
     }
 }
 
-/// Rotates back: the inverse of [`rotate`], and, a rotation being orthogonal, its gradient.
+/// The transposed of [`rotate`]: its gradient, and, a rotation being orthogonal, its inverse where the
+/// table is not scaled.
 ///
 /// # Panics
 /// If a position is not in the table.
@@ -109,6 +113,27 @@ mod tests {
             (x[0] - 0.540_302).abs() < 1e-6 && (x[1] - 0.841_471).abs() < 1e-6,
             "{x:?}"
         );
+    }
+
+    #[test]
+    fn a_scale_multiplies_the_result() {
+        let (frequencies, x) = ([0.5, 0.25], [1.0, 2.0, 3.0, 4.0]);
+        let (mut plain, mut scaled) = (x, x);
+        rotate(
+            &mut plain,
+            &[3],
+            1,
+            &Table::from_frequencies(&frequencies, 4, 1.0),
+        );
+        rotate(
+            &mut scaled,
+            &[3],
+            1,
+            &Table::from_frequencies(&frequencies, 4, 2.0),
+        );
+        for (plain, scaled) in plain.iter().zip(scaled) {
+            assert!((2.0 * plain - scaled).abs() < 1e-6);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Two ways through the same weights, with the same bits at the end: the training pass works on
 //! packed sequences and can go back, and [`decoding`] runs row by row over a cache.
 
+mod adapter;
 mod arena;
 mod backward;
 mod cache;
@@ -25,20 +26,24 @@ use equipoise_core::{Domain, Stream};
 use equipoise_kernels::gemm::Precision;
 use equipoise_kernels::rows::rope::Table;
 
+pub(crate) use adapter::matrix_name;
 pub use dropout::Dropout;
 
-use crate::{Config, ModelError, Parameters};
+use crate::{Config, LoraConfig, ModelError, OutputHeads, Parameters};
 use arena::Arena;
 use layer::LayerPanels;
 use view::Stored;
 use weights::{Layer, Linear, Weights};
 
 /// A decoder language model.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Decoder {
     config: Config,
+    /// Everything but an adapter.
+    base: Parameters,
     /// Everything that is trained.
     parameters: Parameters,
+    adapter: Option<Arc<LoraConfig>>,
     weights: Arc<Weights<Stored>>,
     rotary: Arc<Table>,
     precision: Precision,
@@ -82,12 +87,23 @@ fn weights(
         layers: layers.collect::<Result<_, ModelError>>()?,
         norm: required("model.norm.weight".to_owned())?,
         embedding: required("model.embed_tokens.weight".to_owned())?,
-        vocabulary: match config.tie_word_embeddings {
-            true => None,
-            false => Some(required("lm_head.weight".to_owned())?),
+        vocabulary: match config.has_own_projection() {
+            true => Some(required("lm_head.weight".to_owned())?),
+            false => None,
         },
         score: find("score.weight"),
     })
+}
+
+impl std::fmt::Debug for Decoder {
+    /// What it is; not its numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("config", &self.config)
+            .field("adapter", &self.adapter)
+            .field("precision", &self.precision)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
@@ -126,7 +142,11 @@ impl Decoder {
         let entries = tensors
             .into_iter()
             .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)));
-        let parameters = Parameters::new(entries.collect::<Result<Vec<_>, ModelError>>()?);
+        let entries = entries.collect::<Result<Vec<_>, ModelError>>()?;
+        Self::from_parameters(config, Parameters::new(entries))
+    }
+
+    fn from_parameters(config: Config, parameters: Parameters) -> Result<Self, ModelError> {
         let weights = weights(&config, |name| {
             let index = parameters.position(name)?;
             Some(Stored {
@@ -134,14 +154,16 @@ impl Decoder {
                 index: Some(index),
             })
         })?;
-        let rotary = Table::new(
-            config.head_dim,
-            config.max_position_embeddings,
-            config.rope_theta,
-        );
+        let (frequencies, scale) = config
+            .rope_scaling
+            .frequencies(config.head_dim, config.rope_theta);
+        let positions = config.max_position_embeddings;
+        let rotary = Table::from_frequencies(&frequencies, positions, scale);
         Ok(Self {
             config,
+            base: parameters.clone(),
             parameters,
+            adapter: None,
             weights: Arc::new(weights),
             rotary: Arc::new(rotary),
             precision: Precision::F32,
@@ -190,13 +212,64 @@ impl Decoder {
     /// If the tensors cannot be copied.
     pub fn frozen_copy(&self) -> Result<Self, ModelError> {
         let tensors = self
-            .parameters
+            .base
             .iter()
             .map(|(name, var)| Ok((name.to_owned(), var.as_detached_tensor().copy()?)));
-        Self::from_tensors(
-            self.config.clone(),
-            tensors.collect::<Result<_, ModelError>>()?,
-        )
+        let config = self.config.clone();
+        let copy = Self::from_tensors(config, tensors.collect::<Result<_, ModelError>>()?)?;
+        let copy = copy
+            .with_precision(self.precision)
+            .with_activation_checkpointing(self.activation_checkpointing);
+        let Some(lora) = &self.adapter else {
+            return Ok(copy);
+        };
+        let matrices = self.parameters.iter().map(|(name, var)| {
+            let matrix = Var::from_tensor(&var.as_detached_tensor().copy()?)?;
+            Ok((name.to_owned(), matrix))
+        });
+        let matrices = matrices.filter(|m| {
+            let of_base = |(name, _): &(String, Var)| self.base.get(name).is_some();
+            !m.as_ref().is_ok_and(of_base)
+        });
+        let matrices = Parameters::new(matrices.collect::<Result<_, ModelError>>()?);
+        copy.attach((**lora).clone(), matrices)
+    }
+
+    /// The same trunk with a new score head beside its vocabulary projection, sharing all other
+    /// weights: a value function. Its weights are normal with standard deviation 1/(hidden + 1), as
+    /// in trl's reward models.
+    ///
+    /// # Errors
+    /// If the model has an adapter (add it afterwards) or a score head already.
+    pub fn with_score_head(&self, seed: u64) -> Result<Self, ModelError> {
+        if self.adapter.is_some() || self.config.heads != OutputHeads::Vocabulary {
+            let reason = "a score head goes on a model that has neither one nor an adapter";
+            return Err(ModelError::Config(reason.to_owned()));
+        }
+        let hidden = self.config.hidden_size;
+        let mut stream = Stream::new(seed, Domain::Initialisation, [0, 2, 0]);
+        let deviation = 1.0 / (hidden + 1) as f64;
+        let values = (0..hidden).map(|_| (stream.normal() * deviation) as f32);
+        let score = Tensor::from_vec(values.collect(), (1, hidden), &Device::Cpu)?;
+        let entries = self
+            .base
+            .iter()
+            .map(|(name, var)| (name.to_owned(), var.clone()));
+        let score = ("score.weight".to_owned(), Var::from_tensor(&score)?);
+        let config = Config {
+            heads: OutputHeads::VocabularyAndScore,
+            ..self.config.clone()
+        };
+        let model =
+            Self::from_parameters(config, Parameters::new(entries.chain([score]).collect()))?;
+        Ok(model
+            .with_precision(self.precision)
+            .with_activation_checkpointing(self.activation_checkpointing))
+    }
+
+    /// All weights but an adapter's, by the names they have in a Hugging Face checkpoint.
+    pub fn base(&self) -> &Parameters {
+        &self.base
     }
 
     /// The sizes.

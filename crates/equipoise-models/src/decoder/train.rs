@@ -14,8 +14,8 @@ use super::vocabulary::{Scored, Vocabulary};
 use super::weights::Weights;
 use super::{Decoder, backward};
 use crate::{
-    Gradients, ModelError, Need, Parameters, Policy, Tape, TokenBatch, TokenCotangents,
-    TokenOutputs,
+    Gradients, ModelError, Need, OutputHeads, Parameters, Policy, Tape, TokenBatch,
+    TokenCotangents, TokenOutputs,
 };
 
 /// What a forward pass leaves for the backward pass.
@@ -50,6 +50,11 @@ impl Decoder {
         if scores && self.weights.score.is_none() {
             return Err(ModelError::Batch(
                 "values or sequence scores are asked for, but the model has no score head".into(),
+            ));
+        }
+        if self.config.heads == OutputHeads::Score && !scores {
+            return Err(ModelError::Batch(
+                "the model has only a score head: ask for values or sequence scores".into(),
             ));
         }
         let limit = self.config.max_position_embeddings;
@@ -147,7 +152,10 @@ fn head(weights: &Weights<Numbers<'_>>, pass: Pass<'_>, need: &Need, x: &[f32]) 
             rms_norm::forward(rows, weights.norm.values, pass.epsilon(), normed);
         });
     let of_tokens = &normed[..pass.layout.rows.len() * hidden];
-    let scored = vocabulary(weights, pass, need).forward(of_tokens);
+    let scored = match pass.config.heads {
+        OutputHeads::Score => Vec::new(),
+        _ => vocabulary(weights, pass, need).forward(of_tokens),
+    };
     Head {
         rows,
         normed,
@@ -179,10 +187,18 @@ fn outputs(
         scores.extend(rows.map(|row| score(row, weight.values)));
     }
     let of_sequences = scores.split_off(layout.rows.len().min(scores.len()));
-    let column = |of: fn(&Scored) -> f32| head.scored.iter().map(of).collect();
+    let column = |of: fn(&Scored) -> f32| match head.scored.len() == layout.rows.len() {
+        true => ragged(head.scored.iter().map(of).collect()),
+        // No vocabulary: a row of nothing for each sequence.
+        false => {
+            let mut rows = Ragged::new();
+            (1..layout.borders.len()).for_each(|_| rows.push_row([]));
+            Ok(rows)
+        }
+    };
     Ok(TokenOutputs {
-        logprobs: ragged(column(|scored| scored.logprob))?,
-        entropies: ragged(column(|scored| scored.statistics.entropy))?,
+        logprobs: column(|scored| scored.logprob)?,
+        entropies: column(|scored| scored.statistics.entropy)?,
         values: match need.values {
             true => Some(ragged(scores)?),
             false => None,
@@ -290,18 +306,21 @@ impl Tape for EngineTape {
 
 impl EngineTape {
     fn check(&self, cotangents: &TokenCotangents) -> Result<(), ModelError> {
-        let borders = self.outputs.logprobs.offsets();
-        let ragged = [
-            Some(&cotangents.logprobs),
-            cotangents.entropies.as_ref(),
-            cotangents.values.as_ref(),
-        ];
         let fail = |reason: &str| Err(ModelError::Batch(reason.to_owned()));
-        if ragged.into_iter().flatten().any(|r| r.offsets() != borders) {
-            return fail("the cotangents do not have the borders of the outputs");
-        }
         if cotangents.values.is_some() && self.outputs.values.is_none() {
             return fail("there are cotangents of values, but no values were asked for");
+        }
+        let (found, outputs) = (cotangents, &self.outputs);
+        let pairs = [
+            (Some(&found.logprobs), Some(&outputs.logprobs)),
+            (found.entropies.as_ref(), Some(&outputs.entropies)),
+            (found.values.as_ref(), outputs.values.as_ref()),
+        ];
+        let differ = |(found, output): &(Option<&Ragged<f32>>, Option<&Ragged<f32>>)| {
+            found.is_some_and(|f| output.is_none_or(|output| f.offsets() != output.offsets()))
+        };
+        if pairs.iter().any(differ) {
+            return fail("the cotangents do not have the borders of the outputs");
         }
         let scores = |numbers: &Option<Vec<f32>>| numbers.as_ref().map(Vec::len);
         if let Some(count) = scores(&cotangents.sequence_scores)
@@ -367,13 +386,15 @@ fn head_backward(
         .map(|(at, &logprob)| (logprob, entropies.map_or(0.0, |values| values[at])))
         .collect();
     let mut dnormed = pass.arena.zeros(head.normed.len());
-    vocabulary(weights, pass, need).backward(
-        &head.normed[..tokens * hidden],
-        &head.scored,
-        &pairs,
-        &mut dnormed[..tokens * hidden],
-        gradients,
-    );
+    if pass.config.heads != OutputHeads::Score {
+        vocabulary(weights, pass, need).backward(
+            &head.normed[..tokens * hidden],
+            &head.scored,
+            &pairs,
+            &mut dnormed[..tokens * hidden],
+            gradients,
+        );
+    }
     if let Some(weight) = &weights.score {
         let zeros = || vec![0.0; tokens];
         let of_tokens = cotangents.values.as_ref();

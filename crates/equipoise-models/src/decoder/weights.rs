@@ -93,21 +93,47 @@ impl<T> Layer<T> {
         })
     }
 
-    /// The linear layers by the names they have in a checkpoint.
-    pub(crate) fn linears_mut(&mut self) -> [(&'static str, &mut Linear<T>); 7] {
+    /// The linear layers in the order of [`MODULES`](crate::lora::MODULES).
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear<T>; 7] {
         [
-            ("self_attn.q_proj", &mut self.query),
-            ("self_attn.k_proj", &mut self.key),
-            ("self_attn.v_proj", &mut self.value),
-            ("self_attn.o_proj", &mut self.output),
-            ("mlp.gate_proj", &mut self.gate),
-            ("mlp.up_proj", &mut self.up),
-            ("mlp.down_proj", &mut self.down),
+            &mut self.query,
+            &mut self.key,
+            &mut self.value,
+            &mut self.output,
+            &mut self.gate,
+            &mut self.up,
+            &mut self.down,
         ]
     }
 }
 
 impl<T> Weights<T> {
+    /// Calls `f` with every parameter.
+    pub(crate) fn for_each(&mut self, mut f: impl FnMut(&mut T)) {
+        for parameter in [&mut self.embedding, &mut self.norm] {
+            f(parameter);
+        }
+        [&mut self.vocabulary, &mut self.score]
+            .into_iter()
+            .flatten()
+            .for_each(&mut f);
+        for layer in &mut self.layers {
+            [&mut layer.input_norm, &mut layer.post_attention_norm]
+                .into_iter()
+                .chain(layer.query_norm.as_mut())
+                .chain(layer.key_norm.as_mut())
+                .for_each(&mut f);
+            for linear in layer.linears_mut() {
+                f(&mut linear.weight);
+                linear.bias.iter_mut().for_each(&mut f);
+                if let Some(adapter) = &mut linear.adapter {
+                    f(&mut adapter.down);
+                    f(&mut adapter.up);
+                }
+            }
+        }
+    }
+
     /// The same structure over other things, visited in a fixed order.
     pub(crate) fn try_map<'a, U, E>(
         &'a self,

@@ -321,7 +321,7 @@ fn weights_that_are_no_numbers_are_refused() {
         };
         vec![(name, dtype, shape, bytes)]
     });
-    let kind = "model.norm.weight holds U32, not floats";
+    let kind = "model.norm.weight holds U32; weights are F32, BF16 or F16";
     assert_refused!(directory.path(), ModelError::Malformed { .. }, kind);
 }
 

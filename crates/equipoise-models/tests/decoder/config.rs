@@ -55,7 +55,7 @@ fn impossible_sizes_are_named() {
         assert!(impossible(|c| c.rope_theta = theta).contains("rope_theta"));
         assert!(impossible(|c| c.rms_norm_eps = theta).contains("rms_norm_eps"));
     }
-    let eos = impossible(|c| c.eos_token_id = Some(13));
+    let eos = impossible(|c| c.eos_token_ids = vec![0, 13]);
     assert!(eos.contains("eos_token_id"), "{eos}");
     let table = impossible(|c| {
         c.max_position_embeddings = 1 << 24;
@@ -93,11 +93,20 @@ fn load_with(key: &str, value: Value) -> Result<Decoder, ModelError> {
 
 #[test]
 fn what_this_crate_does_not_do_is_refused() {
-    let yarn = json!({ "rope_type": "yarn", "factor": 4.0 });
+    let longrope = json!({ "rope_type": "longrope", "factor": 4.0 });
     for (key, value, words) in [
-        ("model_type", json!("llama"), "model_type is llama"),
+        (
+            "model_type",
+            json!("mamba"),
+            "model_type is mamba; known are \"qwen2\", \"qwen3\", \"llama\"",
+        ),
+        (
+            "architectures",
+            json!(["Qwen3ForTokenClassification"]),
+            "names Qwen3ForTokenClassification",
+        ),
+        ("quantization_config", json!({ "bits": 4 }), "quantised"),
         ("model_type", json!(3), "model_type is nothing"),
-        ("attention_bias", json!(true), "attention_bias = true"),
         (
             "use_sliding_window",
             json!(true),
@@ -109,13 +118,16 @@ fn what_this_crate_does_not_do_is_refused() {
             "layer_types has \"sliding_attention\"",
         ),
         ("hidden_act", json!("gelu"), "hidden_act is gelu"),
-        ("rope_scaling", yarn.clone(), "rope_type is \"yarn\""),
         (
             "rope_scaling",
-            json!({ "type": "linear", "factor": 2.0 }),
-            "rope_type is \"linear\"",
+            json!({ "type": "dynamic", "factor": 2.0 }),
+            "rope_type is \"dynamic\"",
         ),
-        ("rope_parameters", yarn, "rope_type is \"yarn\""),
+        (
+            "rope_parameters",
+            longrope,
+            "rope_type is \"longrope\"; known are \"default\", \"linear\"",
+        ),
     ] {
         let error = load_with(key, value).unwrap_err();
         assert!(matches!(error, ModelError::Unsupported(_)), "{error:?}");
@@ -168,13 +180,13 @@ fn values_of_the_wrong_type_are_refused() {
         ),
         (
             "eos_token_id",
-            json!([1, 2]),
-            "eos_token_id must be one token id or null",
+            json!([1, "2"]),
+            "eos_token_id must be a token id, a list of them, or null",
         ),
         (
             "eos_token_id",
             json!(4_294_967_297_u64),
-            "eos_token_id must be one token id or null",
+            "eos_token_id must be a token id, a list of them, or null",
         ),
     ] {
         let error = load_with(key, value).unwrap_err();
@@ -182,15 +194,15 @@ fn values_of_the_wrong_type_are_refused() {
         assert!(error.to_string().contains(words), "{error}");
     }
     let missing = load(|json| {
-        json.as_object_mut().unwrap().remove("head_dim");
+        json.as_object_mut().unwrap().remove("hidden_size");
     });
     let missing = missing.unwrap_err().to_string();
     assert!(
-        missing.contains("head_dim must be a whole number, found nothing"),
+        missing.contains("hidden_size must be a whole number, found nothing"),
         "{missing}"
     );
     let eos = load_with("eos_token_id", Value::Null).unwrap();
-    assert_eq!(eos.config().eos_token_id, None);
+    assert_eq!(eos.config().eos_token_ids, [0_u32; 0]);
 }
 
 #[test]

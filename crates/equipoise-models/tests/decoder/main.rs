@@ -1,9 +1,11 @@
 //! The decoder from outside: gradients, invariance, agreement with transformers, files, bad input.
 
+mod adapter;
 mod batch;
 mod checkpoint;
 mod config;
 mod gradients;
 mod invariance;
 mod parity;
+mod shards;
 mod support;

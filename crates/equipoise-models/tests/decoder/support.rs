@@ -2,7 +2,8 @@
 
 use equipoise_core::{Domain, Ragged, Stream};
 use equipoise_models::{
-    Config, Decoder, Gradients, Need, Policy, TokenBatch, TokenCotangents, TokenOutputs,
+    Config, Decoder, Family, Gradients, Need, Policy, RopeScaling, TokenBatch, TokenCotangents,
+    TokenOutputs,
 };
 
 /// The heads together are wider than the residual stream, and two share a key-value head.
@@ -19,7 +20,13 @@ pub(crate) fn config(tied: bool) -> Config {
         rms_norm_eps: 1e-6,
         tie_word_embeddings: tied,
         max_position_embeddings: 32,
-        eos_token_id: Some(0),
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: vec![0],
+        heads: Default::default(),
+        other: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine on a small random model: invariance, agreement with the trainer, limits.
 
-use equipoise_models::{Config, Need, TokenBatch};
+use equipoise_models::{Config, Family, Need, RopeScaling, TokenBatch};
 
 use super::*;
 
@@ -17,7 +17,13 @@ fn model() -> Decoder {
         rms_norm_eps: 1e-6,
         tie_word_embeddings: true,
         max_position_embeddings: 48,
-        eos_token_id: Some(0),
+        family: Family::Qwen3,
+        rope_scaling: RopeScaling::Default,
+        attention_bias: false,
+        mlp_bias: false,
+        eos_token_ids: vec![0],
+        heads: Default::default(),
+        other: Default::default(),
     };
     // Wide enough that the distributions are far from uniform.
     Decoder::new(config, 0.3, 5).unwrap()

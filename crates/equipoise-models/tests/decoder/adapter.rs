@@ -1,0 +1,326 @@
+//! Low-rank adapters: what they change, what they leave alone, and their files.
+
+use equipoise_core::{Domain, Stream};
+use equipoise_models::decoder::decoding::{Sequence, Workspace};
+use equipoise_models::{
+    Decoder, Dropout, LoraConfig, ModelError, Policy, TokenCotangents, adapter_base,
+};
+
+use crate::support::{batch, config, cotangents, decoder, gradients, need, set, weights};
+
+fn lora(target_modules: &[&str]) -> LoraConfig {
+    LoraConfig {
+        rank: 3,
+        alpha: 5.0,
+        target_modules: target_modules.iter().map(|&name| name.to_owned()).collect(),
+        ..LoraConfig::default()
+    }
+}
+
+/// An adapter on everything whose B is not zero.
+fn adapted() -> Decoder {
+    let adapted = decoder(false)
+        .with_adapter(&lora(&["all-linear"]), 1)
+        .unwrap();
+    for (at, (_, var)) in adapted.parameters().iter().enumerate() {
+        let mut stream = Stream::new(7, Domain::Other, [at as u64, 0, 0]);
+        let values = (0..var.elem_count()).map(|_| 0.1 * stream.normal() as f32);
+        set(var, values.collect());
+    }
+    adapted
+}
+
+#[test]
+fn a_new_adapter_changes_no_bit_and_trains_nothing_else() {
+    for tied in [true, false] {
+        let base = decoder(tied);
+        let adapted = base.with_adapter(&lora(&["q_proj", "mlp.*"]), 1).unwrap();
+        let score = |decoder: &Decoder| decoder.score(&batch(), &need()).unwrap();
+        assert_eq!(score(&adapted), score(&base));
+        // Two matrices for each of four modules in each of two layers.
+        assert_eq!(adapted.parameters().len(), 16);
+        let names = adapted.parameters().iter().map(|(name, _)| name);
+        assert_eq!(
+            names.take(2).collect::<Vec<_>>(),
+            [
+                "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight",
+                "base_model.model.model.layers.0.mlp.down_proj.lora_B.weight",
+            ]
+        );
+        let same = base.with_adapter(&lora(&["q_proj", "mlp.*"]), 1).unwrap();
+        assert!(
+            weights(&same) == weights(&adapted),
+            "the seed alone decides"
+        );
+        let other = base.with_adapter(&lora(&["q_proj", "mlp.*"]), 2).unwrap();
+        assert!(weights(&other) != weights(&adapted));
+    }
+}
+
+/// So a divergence from it is exactly zero at the first step, and costs no memory.
+#[test]
+fn the_reference_is_the_base_in_the_same_memory() {
+    let adapted = adapted();
+    let reference = adapted.reference().unwrap();
+    let score = |decoder: &Decoder| decoder.score(&batch(), &need()).unwrap();
+    assert_eq!(score(&reference), score(&decoder(false)));
+    assert_ne!(score(&reference), score(&adapted));
+    assert_eq!(reference.parameters().len(), 0);
+    let pointer = |decoder: &Decoder| {
+        let (_, var) = decoder.base().iter().next().unwrap();
+        equipoise_kernels::ops::with_elements(var, |values| values.as_ptr()).unwrap()
+    };
+    assert_eq!(pointer(&reference), pointer(&adapted));
+    // Of a model without an adapter the reference is a copy.
+    let plain = decoder(true);
+    assert_ne!(pointer(&plain.reference().unwrap()), pointer(&plain));
+}
+
+#[test]
+fn only_the_adapter_gets_gradients_and_all_of_it() {
+    let adapted = adapted();
+    let outputs = adapted.score(&batch(), &need()).unwrap();
+    let found = gradients(&adapted, &batch(), &need(), &cotangents(&outputs));
+    assert_eq!(found.len(), 2 * 7 * 2);
+    for (name, gradient) in found {
+        assert!(name.contains("lora_"), "{name}");
+        assert!(gradient.iter().any(|g| *g != 0.0), "{name}");
+    }
+}
+
+/// The sampler's way gives the trainer's bits with an adapter, too.
+#[test]
+fn decoding_gives_the_bits_of_scoring() {
+    let adapted = adapted();
+    let tokens = [3, 1, 4, 1, 5, 9];
+    let logits_of = |decoder: &Decoder| {
+        let mut workspace = Workspace::default();
+        let body = |view: &equipoise_models::decoder::decoding::View<'_>| {
+            let mut logits = vec![0.0; 13];
+            let own = view
+                .prefill(&tokens[..5], &mut workspace, &mut logits)
+                .unwrap();
+            let mut sequences = [Sequence { prefix: None, own }];
+            view.step(&tokens[5..], &mut sequences, &mut workspace, &mut logits)
+                .unwrap();
+            logits
+        };
+        decoder.with_view(body).unwrap()
+    };
+    let mut logits = logits_of(&adapted);
+    let statistics = equipoise_kernels::rows::log_prob::statistics(&mut logits, 1.0);
+    let mut batch = equipoise_models::TokenBatch::new();
+    batch.push(&tokens, &[2]);
+    let need = equipoise_models::Need::at_temperature(1.0);
+    let scored = adapted.score(&batch, &need).unwrap();
+    assert_eq!(scored.logprobs.values(), [statistics.log_prob(logits[2])]);
+}
+
+#[test]
+fn merging_gives_the_same_model_and_leaves_the_base() {
+    let adapted = adapted();
+    let before = adapted.without_adapter().score(&batch(), &need()).unwrap();
+    let merged = adapted.merged().unwrap();
+    assert!(merged.adapter().is_none());
+    let (one, two) = (
+        adapted.score(&batch(), &need()).unwrap(),
+        merged.score(&batch(), &need()).unwrap(),
+    );
+    for (one, two) in one.logprobs.values().iter().zip(two.logprobs.values()) {
+        assert!((one - two).abs() < 2e-5, "{one} and {two}");
+    }
+    let after = adapted.without_adapter().score(&batch(), &need()).unwrap();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn an_adapter_survives_its_files_and_names_its_base() {
+    let (adapted, directory) = (adapted(), tempfile::tempdir().unwrap());
+    let base = directory.path().join("base");
+    adapted.save(&base).unwrap();
+    assert_eq!(adapter_base(directory.path()).unwrap(), None);
+    adapted.save_adapter(directory.path(), &base).unwrap();
+    let found = adapter_base(directory.path()).unwrap().unwrap();
+    let loaded = Decoder::load(&found).unwrap();
+    let loaded = loaded.load_adapter(directory.path()).unwrap();
+    assert!(weights(&loaded) == weights(&adapted));
+    let score = |decoder: &Decoder| decoder.score(&batch(), &need()).unwrap();
+    assert_eq!(score(&loaded), score(&adapted));
+    // In place, as a resumed run does.
+    let other = Decoder::load(&base).unwrap();
+    let other = other.with_adapter(&lora(&["all-linear"]), 9).unwrap();
+    other.load_weights(directory.path()).unwrap();
+    assert!(weights(&other) == weights(&adapted));
+    let wrong = LoraConfig {
+        rank: 2,
+        ..lora(&["all-linear"])
+    };
+    let other = Decoder::load(&base)
+        .unwrap()
+        .with_adapter(&wrong, 9)
+        .unwrap();
+    let error = other.load_weights(directory.path()).unwrap_err();
+    assert!(error.to_string().contains("r is 3, expected 2"), "{error}");
+}
+
+#[test]
+fn what_is_no_adapter_of_ours_is_named() {
+    let (adapted, directory) = (adapted(), tempfile::tempdir().unwrap());
+    adapted
+        .save_adapter(directory.path(), directory.path())
+        .unwrap();
+    let path = directory.path().join("adapter_config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (from, to, words) in [
+        ("\"LORA\"", "\"IA3\"", "peft_type is IA3"),
+        ("\"none\"", "\"all\"", "bias is all"),
+        ("\"r\": 3", "\"r\": null", "r must be a number"),
+        ("\"r\": 3", "\"r\": 4", "has shape [3, "),
+        (
+            "\"fan_in_fan_out\": false",
+            "\"use_dora\": true",
+            "use_dora",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        let error = decoder(false).load_adapter(directory.path()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let error = adapted.with_adapter(&lora(&["q_proj"]), 0).unwrap_err();
+    assert!(
+        error.to_string().contains("has an adapter already"),
+        "{error}"
+    );
+    let error = decoder(true).save_adapter(directory.path(), directory.path());
+    assert!(matches!(error, Err(ModelError::Config(_))));
+    let error = decoder(true).with_adapter(&lora(&["w1"]), 0).unwrap_err();
+    assert!(
+        error.to_string().contains("\"w1\" names no linear layer"),
+        "{error}"
+    );
+}
+
+/// With dropout the scalar is still a function of the weights, and its gradient that of the scalar;
+/// and a batch cut in two draws what the whole draws.
+#[test]
+fn dropout_is_differentiated_and_independent_of_micro_batches() {
+    let adapted = adapted();
+    let dropout = |first_sequence| Dropout {
+        seed: 1,
+        step: 2,
+        first_sequence,
+        probability: 0.3,
+    };
+    let with = |first| need().with_dropout(dropout(first));
+    let whole = adapted.score(&batch(), &with(0)).unwrap();
+    assert_ne!(whole, adapted.score(&batch(), &need()).unwrap());
+    assert_eq!(whole, adapted.score(&batch(), &with(0)).unwrap());
+    let mut second = equipoise_models::TokenBatch::new();
+    let (tokens, scored) = (
+        batch().tokens().row(1).to_vec(),
+        batch().scored().row(1).to_vec(),
+    );
+    second.push_masked(&tokens, &scored).unwrap();
+    let alone = adapted.score(&second, &with(1)).unwrap();
+    assert_eq!(alone.logprobs.row(0), whole.logprobs.row(1));
+
+    let cotangents = cotangents(&whole);
+    let analytic = gradients(&adapted, &batch(), &with(0), &cotangents);
+    let scalar = |cotangents: &TokenCotangents| -> f64 {
+        let outputs = adapted.score(&batch(), &with(0)).unwrap();
+        let products = |xs: &[f32], ys: &[f32]| -> f64 {
+            let pairs = xs.iter().zip(ys);
+            pairs.map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+        };
+        products(cotangents.logprobs.values(), outputs.logprobs.values())
+            + products(
+                cotangents.entropies.as_ref().unwrap().values(),
+                outputs.entropies.values(),
+            )
+    };
+    let step = 1.0 / 256.0;
+    for ((name, var), (_, analytic)) in adapted.parameters().iter().zip(&analytic) {
+        let original: Vec<f32> = var.flatten_all().unwrap().to_vec1().unwrap();
+        let largest = analytic.iter().fold(0.0_f32, |most, g| most.max(g.abs()));
+        let at = analytic.iter().position(|g| g.abs() == largest).unwrap();
+        let moved = |delta: f32| {
+            let mut changed = original.clone();
+            changed[at] += delta;
+            set(var, changed);
+            scalar(&cotangents)
+        };
+        let numeric = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+        set(var, original);
+        let error = (numeric - f64::from(analytic[at])).abs();
+        assert!(
+            error < 2e-3 + 5e-3 * f64::from(largest),
+            "{name}: {numeric}"
+        );
+    }
+}
+
+/// A value head beside the vocabulary: its gradient is that of its numbers, and the policy's numbers
+/// do not change.
+#[test]
+fn a_value_head_shares_the_trunk() {
+    let plain = decoder(true);
+    let valued = plain.with_score_head(3).unwrap();
+    assert_eq!(valued.parameters().len(), plain.parameters().len() + 1);
+    let outputs = valued.score(&batch(), &need().with_values()).unwrap();
+    let values = outputs.values.clone().unwrap();
+    assert_eq!(values.offsets(), outputs.logprobs.offsets());
+    assert_eq!(
+        outputs.logprobs,
+        plain.score(&batch(), &need()).unwrap().logprobs
+    );
+    let error = plain.score(&batch(), &need().with_values()).unwrap_err();
+    assert!(error.to_string().contains("no score head"), "{error}");
+
+    let all = cotangents(&outputs);
+    let only_values = TokenCotangents {
+        logprobs: outputs
+            .logprobs
+            .with_values(vec![0.0; values.values().len()])
+            .unwrap(),
+        values: Some(all.logprobs.clone()),
+        ..TokenCotangents::default()
+    };
+    let analytic = gradients(&valued, &batch(), &need().with_values(), &only_values);
+    let scalar = || -> f64 {
+        let outputs = valued.score(&batch(), &need().with_values()).unwrap();
+        let pairs = all
+            .logprobs
+            .values()
+            .iter()
+            .zip(outputs.values.as_ref().unwrap().values());
+        pairs.map(|(&c, &v)| f64::from(c) * f64::from(v)).sum()
+    };
+    let step = 1.0 / 256.0;
+    for ((name, var), (_, analytic)) in valued.parameters().iter().zip(&analytic) {
+        let original: Vec<f32> = var.flatten_all().unwrap().to_vec1().unwrap();
+        let largest = analytic.iter().fold(0.0_f32, |most, g| most.max(g.abs()));
+        assert!(largest > 0.0, "{name}");
+        let at = analytic.iter().position(|g| g.abs() == largest).unwrap();
+        let moved = |delta: f32| {
+            let mut changed = original.clone();
+            changed[at] += delta;
+            set(var, changed);
+            scalar()
+        };
+        let numeric = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+        set(var, original);
+        let error = (numeric - f64::from(analytic[at])).abs();
+        assert!(
+            error < 1e-4 + 5e-3 * f64::from(largest),
+            "{name}: {numeric}, {largest}"
+        );
+    }
+    // And it survives its files.
+    let directory = tempfile::tempdir().unwrap();
+    valued.save(directory.path()).unwrap();
+    let loaded = Decoder::load(directory.path()).unwrap();
+    assert_eq!(loaded.config().heads, valued.config().heads);
+    assert!(weights(&loaded) == weights(&valued));
+    assert_ne!(loaded.config(), &config(true));
+}
