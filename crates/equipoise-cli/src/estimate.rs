@@ -28,7 +28,7 @@
 //! as the longest of the first ones, and completions as long as they may be, so that a run usually
 //! stays below the prediction.
 
-use equipoise_models::{Config, Family, RopeScaling};
+use equipoise_models::Config;
 use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Outline, TrainError};
 
@@ -227,6 +227,7 @@ fn bytes(numbers: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use equipoise_models::{Family, RopeScaling};
 
     fn config() -> Config {
         Config {

@@ -13,6 +13,7 @@ pub use batch::{Need, TokenBatch, TokenCotangents, TokenOutputs};
 pub use checkpoint::{SaveOptions, Sidecars, StorageType, adapter_base};
 pub use config::{Config, Family, Llama3, OutputHeads, RopeScaling, Yarn};
 pub use decoder::{Decoder, Dropout};
+pub use equipoise_kernels::gemm::Precision;
 pub use error::ModelError;
 pub use lora::LoraConfig;
 pub use parameters::{Gradients, Parameters};

@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use equipoise_core::{Problem, Prompt};
+use equipoise_core::{Problem, Prompt, TokenId};
 use equipoise_data::{
     Arithmetic, Countdown, EOS, JsonlOptions, JsonlProblems, MessageFormat, Operator,
     ProblemSource, Procedural, Split, StyleWeights, Task, Tokenizer,
 };
-use equipoise_models::{Config, Decoder, Family, RopeScaling};
+use equipoise_models::{Config, Decoder, Family, RopeScaling, Sidecars};
 use equipoise_verifiers::{
     CountdownExpression, ExactNumber, Extraction, Format, Verifier, Weighted,
 };
 
 use crate::TrainError;
 use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind};
+
+/// The directory of an adapter within a checkpoint.
+const ADAPTER: &str = "adapter";
 
 const THINK: &str = "<think>";
 const THINK_END: &str = "</think>";
@@ -32,6 +35,8 @@ pub struct Assembly {
     pub verifier: Arc<dyn Verifier>,
     /// The model that is trained.
     pub decoder: Decoder,
+    /// What lay beside the model it started from: tokenizer, chat template, generation settings.
+    pub sidecars: Arc<Sidecars>,
 }
 
 /// What a run has beside its weights: enough to tell its size before anything large exists.
@@ -72,8 +77,15 @@ impl Assembly {
     pub fn new(recipe: Recipe) -> Result<Self, TrainError> {
         let task = task(&recipe);
         let tokenizer = tokenizer(&recipe, task.as_deref())?;
-        let decoder = model(&recipe, &tokenizer)?;
-        Self::with_parts(recipe, task, tokenizer, decoder)
+        let mut decoder = model(&recipe, &tokenizer)?;
+        if let Some(lora) = &recipe.lora {
+            decoder = decoder.with_adapter(&lora.config(), recipe.seed)?;
+        }
+        let sidecars = match &recipe.model {
+            ModelSection::Directory(model) => Sidecars::read(&model.path)?,
+            ModelSection::Shape(_) => Sidecars::default(),
+        };
+        Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
     }
 
     /// The same with the model and tokenizer of a directory in Hugging Face layout, whatever the
@@ -84,8 +96,14 @@ impl Assembly {
     pub fn with_model(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
         let task = task(&recipe);
         let tokenizer = Tokenizer::load(tokenizer_file(directory), None)?;
-        let decoder = Decoder::load(directory)?;
-        Self::with_parts(recipe, task, tokenizer, decoder)
+        let adapter = directory.join(ADAPTER);
+        let decoder = match &recipe.lora {
+            // The model in a checkpoint has its adapter merged; the run goes on with both apart.
+            Some(_) if adapter.is_dir() => model(&recipe, &tokenizer)?.load_adapter(&adapter)?,
+            _ => Decoder::load(directory)?,
+        };
+        let sidecars = Sidecars::read(directory)?;
+        Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
     }
 
     fn with_parts(
@@ -93,15 +111,51 @@ impl Assembly {
         task: Option<Box<dyn Task>>,
         tokenizer: Tokenizer,
         decoder: Decoder,
+        sidecars: Sidecars,
     ) -> Result<Self, TrainError> {
+        let decoder = decoder
+            .with_precision(recipe.engine.precision.into())
+            .with_activation_checkpointing(recipe.engine.activation_checkpointing);
         check_vocabulary(decoder.config(), &tokenizer)?;
         Ok(Self {
             source: source(&recipe, task)?,
             verifier: verifier(&recipe)?,
             tokenizer: Arc::new(tokenizer),
             decoder,
+            sidecars: Arc::new(sidecars),
             recipe: Arc::new(recipe),
         })
+    }
+
+    /// The tokens that end a completion: the tokenizer's, and those the model's files name.
+    pub fn stops(&self) -> Vec<TokenId> {
+        stops(&self.tokenizer, self.decoder.config(), &self.sidecars)
+    }
+
+    /// Writes the model as others read it: weights with an adapter merged, configuration, tokenizer
+    /// and what lay beside them; and an adapter by itself in a directory of its own.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save_model(&self, directory: &Path) -> Result<(), TrainError> {
+        match self.decoder.adapter() {
+            None => self.decoder.save(directory)?,
+            Some(_) => {
+                self.decoder.merged()?.save(directory)?;
+                let base = match &self.recipe.model {
+                    ModelSection::Directory(model) => model.path.as_path(),
+                    ModelSection::Shape(_) => Path::new(""),
+                };
+                self.decoder.save_adapter(&directory.join(ADAPTER), base)?;
+            }
+        }
+        self.tokenizer.save(tokenizer_file(directory))?;
+        // The model's own files as they were; a tokenizer the recipe chose stays.
+        let sidecars = match self.recipe.data.tokenizer {
+            Some(_) => self.sidecars.without("tokenizer.json"),
+            None => (*self.sidecars).clone(),
+        };
+        Ok(sidecars.write(directory)?)
     }
 
     /// A problem's prompt in token ids.
@@ -131,6 +185,23 @@ pub fn model_directory(path: &Path) -> Result<PathBuf, TrainError> {
             path.display()
         ))),
     }
+}
+
+/// The tokens that end a text of a model: its tokenizer's end of sequence, and those its
+/// configuration and generation settings name.
+pub fn stops(tokenizer: &Tokenizer, config: &Config, sidecars: &Sidecars) -> Vec<TokenId> {
+    let mut stops = vec![tokenizer.eos()];
+    for stop in config
+        .eos_token_ids
+        .iter()
+        .copied()
+        .chain(sidecars.generation_stops())
+    {
+        if (stop as usize) < config.vocab_size && !stops.contains(&stop) {
+            stops.push(stop);
+        }
+    }
+    stops
 }
 
 /// Where the tokenizer of a saved model is.

@@ -278,8 +278,9 @@ pub(crate) fn check_seal(directory: &Path, advice: &str) -> Result<(), TrainErro
     compare(directory, &files, advice)
 }
 
+/// The hash of every file, those of directories inside under their relative names.
 fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {
-    let mut hashes = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).map_err(TrainError::file("read", directory))? {
         let path = entry.map_err(TrainError::file("read", directory))?.path();
         let name = path
@@ -290,14 +291,19 @@ fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {
         if name == STATE {
             continue;
         }
+        if path.is_dir() {
+            let inside = hashes(&path)?.into_iter();
+            found.extend(inside.map(|(file, hash)| (format!("{name}/{file}"), hash)));
+            continue;
+        }
         let file = fs::File::open(&path).map_err(TrainError::file("read", &path))?;
         let mut hasher = blake3::Hasher::new();
         hasher
             .update_reader(file)
             .map_err(TrainError::file("read", &path))?;
-        hashes.insert(name, hasher.finalize().to_hex().to_string());
+        found.insert(name, hasher.finalize().to_hex().to_string());
     }
-    Ok(hashes)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn sampling(assembly: &Assembly) -> SampleSpec {
         top_k: sampler.top_k,
         top_p: sampler.top_p,
         min_p: sampler.min_p,
-        stop: vec![assembly.tokenizer.eos()],
+        stop: assembly.stops(),
         max_new_tokens: sampler.max_new_tokens,
     }
 }

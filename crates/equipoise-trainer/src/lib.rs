@@ -12,7 +12,7 @@ mod rl;
 mod run;
 mod sft;
 
-pub use assembly::{Assembly, Outline, model_directory, tokenizer_file};
+pub use assembly::{Assembly, Outline, model_directory, stops, tokenizer_file};
 pub use checkpoint::{Checkpoint, Progress};
 pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation, evaluate, evaluate_sampled};

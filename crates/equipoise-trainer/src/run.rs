@@ -25,7 +25,7 @@ use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, TrackingError,
 use crate::checkpoint::{self, Checkpoint, Progress, check_seal, newest, seal};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::{self, Recipe, Stage};
-use crate::{Assembly, Rl, Sft, TrainError, preflight, tokenizer_file};
+use crate::{Assembly, Rl, Sft, TrainError, preflight};
 
 /// The optimiser's state inside a checkpoint.
 pub(crate) const OPTIMIZER_FILE: &str = "optimizer.safetensors";
@@ -269,8 +269,7 @@ impl Run {
         let recipe = self.assembly.recipe.to_toml()?;
         let state = Checkpoint::new(self.progress, self.finished, positions, recipe);
         state.write(&self.directory, name, |directory| {
-            self.assembly.decoder.save(directory)?;
-            self.assembly.tokenizer.save(tokenizer_file(directory))?;
+            self.assembly.save_model(directory)?;
             learner.save(directory)
         })
     }
@@ -301,17 +300,22 @@ impl Run {
         if stage.kl_coefficient == 0.0 {
             return Ok(None);
         }
+        if self.assembly.decoder.adapter().is_some() {
+            // The base never changes, so there is nothing to write down.
+            return Ok(Some(self.assembly.decoder.reference()?));
+        }
         let directory = self.directory.join(format!("reference-{at}"));
         if self.progress.step > 0 {
             check_seal(
                 &directory,
                 "the stage cannot go on without it; start a new run",
             )?;
-            return Ok(Some(Decoder::load(&directory)?));
+            let precision = self.assembly.decoder.precision();
+            return Ok(Some(Decoder::load(&directory)?.with_precision(precision)));
         }
         self.assembly.decoder.save(&directory)?;
         seal(&directory)?;
-        Ok(Some(self.assembly.decoder.frozen_copy()?))
+        Ok(Some(self.assembly.decoder.reference()?))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use equipoise_aggregation::rules::TokenMean;
 use equipoise_aggregation::{Reducer, Response};
 use equipoise_core::TokenId;
-use equipoise_models::{Need, Policy};
+use equipoise_models::{Dropout, Need, Policy};
 use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_tracking::MetricRecord;
 
@@ -115,6 +115,23 @@ impl Sft {
     }
 }
 
+impl Sft {
+    /// With the dropout of an adapter that has some.
+    fn need(&self, step: u64) -> Need {
+        let need = Need::at_temperature(1.0);
+        let recipe = &self.assembly.recipe;
+        match self.assembly.decoder.adapter() {
+            Some(lora) if lora.dropout > 0.0 => need.with_dropout(Dropout {
+                seed: recipe.seed,
+                step,
+                first_sequence: 0,
+                probability: lora.dropout,
+            }),
+            _ => need,
+        }
+    }
+}
+
 impl Learner for Sft {
     fn step(&mut self, step: u64) -> Result<StepReport, TrainError> {
         let start = Instant::now();
@@ -146,7 +163,7 @@ impl Learner for Sft {
         let weights = TokenMean.weights(&responses);
 
         // 3 loss and gradient
-        let need = Need::at_temperature(1.0);
+        let need = self.need(step);
         let budget = self.stage.tokens_per_micro_batch;
         let policy: &dyn Policy = &self.assembly.decoder;
         let (gradients, losses) =

@@ -4,11 +4,11 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use equipoise_core::{Completion, Finish, Prompt};
+use equipoise_core::{Completion, Finish, Prompt, TokenId};
 use equipoise_data::Tokenizer;
-use equipoise_models::{Decoder, Need, Policy as _, TokenBatch};
+use equipoise_models::{Decoder, Need, Policy as _, Sidecars, TokenBatch};
 use equipoise_samplers::{Engine, SampleSpec, Sampler as _};
-use equipoise_trainer::tokenizer_file;
+use equipoise_trainer::{stops, tokenizer_file};
 
 use crate::output::token_text;
 use crate::saved::Saved;
@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let tokenizer = Tokenizer::load(tokenizer_file(&directory), None)?;
     let mut answerer = Answerer {
         arguments,
+        stops: stops(&tokenizer, decoder.config(), &Sidecars::read(&directory)?),
         engine: Engine::new(decoder.clone()),
         decoder,
         tokenizer,
@@ -86,6 +87,7 @@ struct Answerer<'a> {
     decoder: Decoder,
     engine: Engine,
     tokenizer: Tokenizer,
+    stops: Vec<TokenId>,
 }
 
 impl Answerer<'_> {
@@ -103,7 +105,7 @@ impl Answerer<'_> {
             top_k: 0,
             top_p: 1.0,
             min_p: 0.0,
-            stop: vec![self.tokenizer.eos()],
+            stop: self.stops.clone(),
             max_new_tokens: self
                 .arguments
                 .max_new_tokens

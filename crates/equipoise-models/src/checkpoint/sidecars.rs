@@ -58,6 +58,15 @@ impl Sidecars {
         Ok(())
     }
 
+    /// The same but for one file.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let files = self.files.iter().filter(|(file, _)| *file != name);
+        Self {
+            files: files.cloned().collect(),
+        }
+    }
+
     /// A file's contents.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let file = self.files.iter().find(|(file, _)| *file == name);

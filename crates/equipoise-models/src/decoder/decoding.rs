@@ -3,10 +3,12 @@
 //! Every row is computed as [`Policy::score`](crate::Policy::score) would compute it, to the last
 //! bit, whatever the other rows are.
 
+use std::convert::Infallible;
+
 use equipoise_core::TokenId;
 use equipoise_kernels::attention::Heads;
 use equipoise_kernels::attention::cache::{Blocks, Segment};
-use equipoise_kernels::gemm::linear_rows;
+use equipoise_kernels::gemm::{HalfMatrix, Precision, linear_rows, linear_rows_half};
 use equipoise_kernels::rows::elementwise::{add, add_scaled, add_to_rows};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
@@ -17,10 +19,39 @@ use super::view::{Numbers, lend};
 use super::weights::{Linear, Weights};
 use crate::ModelError;
 
-/// The weights as slices: the trainer's own memory, not a copy.
+/// The weights as slices: the trainer's own memory, not a copy, and in lower precision a rounded copy
+/// of the matrices beside them.
 pub struct View<'a> {
     decoder: &'a Decoder,
-    weights: &'a Weights<Numbers<'a>>,
+    weights: Weights<Operand<'a>>,
+}
+
+/// A parameter as the sampler reads it.
+struct Operand<'a> {
+    exact: Numbers<'a>,
+    /// In the place of `exact` in products.
+    rounded: Option<HalfMatrix>,
+}
+
+impl Operand<'_> {
+    /// y = x·wᵀ.
+    fn multiply(&self, x: &[f32], y: &mut [f32]) {
+        let Numbers {
+            values,
+            rows,
+            columns,
+            ..
+        } = self.exact;
+        let count = x.len() / columns;
+        match &self.rounded {
+            None => linear_rows(x, values, y, count, rows, columns),
+            Some(rounded) => linear_rows_half(x, rounded, y, count),
+        }
+    }
+
+    fn values(&self) -> &[f32] {
+        self.exact.values
+    }
 }
 
 /// Scratch memory of one thread.
@@ -59,6 +90,22 @@ impl Decoder {
     /// If a weight is not single precision in the CPU's memory.
     pub fn with_view<R>(&self, body: impl FnOnce(&View<'_>) -> R) -> Result<R, ModelError> {
         lend(&self.weights, |weights| {
+            let table = match weights.vocabulary {
+                // Only looked up, never multiplied.
+                Some(_) => weights.embedding.values.as_ptr(),
+                None => std::ptr::null(),
+            };
+            let round = |matrix: &Numbers<'_>| {
+                let multiplied = matrix.columns > 1 && matrix.values.as_ptr() != table;
+                (self.precision == Precision::Bf16 && multiplied)
+                    .then(|| HalfMatrix::new(matrix.values, matrix.rows, matrix.columns))
+            };
+            let Ok(weights) = weights.try_map::<_, Infallible>(|parameter| {
+                Ok(Operand {
+                    exact: *parameter,
+                    rounded: round(parameter),
+                })
+            });
             body(&View {
                 decoder: self,
                 weights,
@@ -106,7 +153,7 @@ impl View<'_> {
         let last = workspace.x.len() - hidden..workspace.x.len();
         workspace.normed.resize(hidden, 0.0);
         let epsilon = self.decoder.config.rms_norm_eps as f32;
-        let norm = self.weights.norm.values;
+        let norm = self.weights.norm.values();
         rms_norm::forward(&workspace.x[last], norm, epsilon, &mut workspace.normed);
         self.logits(&workspace.normed, logits);
         let [Sequence { own, .. }] = sequences;
@@ -129,18 +176,17 @@ impl View<'_> {
         let (count, hidden) = (tokens.len(), self.decoder.config.hidden_size);
         let epsilon = self.decoder.config.rms_norm_eps as f32;
         workspace.normed.resize(count * hidden, 0.0);
-        let norm = self.weights.norm.values;
+        let norm = self.weights.norm.values();
         rms_norm::forward(&workspace.x, norm, epsilon, &mut workspace.normed);
         self.logits(&workspace.normed, logits);
         Ok(())
     }
 
     fn logits(&self, normed: &[f32], logits: &mut [f32]) {
-        let weights = self.weights;
-        let weight = weights.vocabulary.as_ref().unwrap_or(&weights.embedding);
-        let (vocabulary, hidden) = (weight.rows, weight.columns);
-        let rows = normed.len() / hidden;
-        linear_rows(normed, weight.values, logits, rows, vocabulary, hidden);
+        let projection = self.weights.vocabulary.as_ref();
+        projection
+            .unwrap_or(&self.weights.embedding)
+            .multiply(normed, logits);
     }
 
     /// Runs all layers over new tokens, token i belonging to sequence `owner[i]` and following the
@@ -174,7 +220,7 @@ impl View<'_> {
                 return Err(ModelError::Batch(reason));
             }
             let row = token as usize * hidden..(token as usize + 1) * hidden;
-            let embedded = self.weights.embedding.values.get(row).ok_or_else(|| {
+            let embedded = self.weights.embedding.values().get(row).ok_or_else(|| {
                 let size = config.vocab_size;
                 ModelError::Batch(format!("token {token} is not in a vocabulary of {size}"))
             })?;
@@ -198,7 +244,7 @@ impl View<'_> {
         let mut scratch = Vec::new();
         let blocks = self.blocks();
         for (l, layer) in self.weights.layers.iter().enumerate() {
-            rms_norm::forward(&w.x, layer.input_norm.values, epsilon, &mut w.normed);
+            rms_norm::forward(&w.x, layer.input_norm.values(), epsilon, &mut w.normed);
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.query, &w.normed, &mut w.query, adapter);
             project(
@@ -220,7 +266,7 @@ impl View<'_> {
                 if let Some(norm) = norm {
                     scratch.clear();
                     scratch.extend_from_slice(x);
-                    rms_norm::forward(&scratch, norm.values, epsilon, x);
+                    rms_norm::forward(&scratch, norm.values(), epsilon, x);
                 }
                 rope::rotate(x, &w.positions, heads, &self.decoder.rotary);
             }
@@ -233,7 +279,7 @@ impl View<'_> {
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.output, &w.mixed, &mut w.projected, adapter);
             add(&mut w.x, &w.projected);
-            let norm = layer.post_attention_norm.values;
+            let norm = layer.post_attention_norm.values();
             rms_norm::forward(&w.x, norm, epsilon, &mut w.normed);
             let adapter = (&mut w.inner, &mut w.delta);
             project(&layer.gate, &w.normed, &mut w.gate, adapter);
@@ -282,24 +328,21 @@ impl View<'_> {
 /// A linear layer with its bias and adapter, in the order of additions of the training pass. The
 /// last argument is scratch: the adapter's inner product and what it adds.
 fn project(
-    linear: &Linear<Numbers<'_>>,
+    linear: &Linear<Operand<'_>>,
     x: &[f32],
     y: &mut [f32],
     (inner, delta): (&mut Vec<f32>, &mut Vec<f32>),
 ) {
-    let multiply = |x: &[f32], weight: &Numbers<'_>, y: &mut [f32]| {
-        let rows = x.len() / weight.columns;
-        linear_rows(x, weight.values, y, rows, weight.rows, weight.columns);
-    };
-    multiply(x, &linear.weight, y);
+    linear.weight.multiply(x, y);
     if let Some(bias) = &linear.bias {
-        add_to_rows(y, bias.values);
+        add_to_rows(y, bias.values());
     }
     if let Some(adapter) = &linear.adapter {
-        inner.resize(x.len() / adapter.down.columns * adapter.down.rows, 0.0);
-        multiply(x, &adapter.down, inner);
+        let Numbers { rows, columns, .. } = adapter.down.exact;
+        inner.resize(x.len() / columns * rows, 0.0);
+        adapter.down.multiply(x, inner);
         delta.resize(y.len(), 0.0);
-        multiply(inner, &adapter.up, delta);
+        adapter.up.multiply(inner, delta);
         add_scaled(y, delta, adapter.scale);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::data::StyleWeights;
+use super::engine::{EngineSection, Precision};
 use super::rl::{Aggregation, Estimator, Objective, StdScope};
 use super::sampling::{Extraction, TrackingSection};
 use super::stage::ScheduleKind;
@@ -22,6 +23,21 @@ defaults! {
     rms_norm_eps: f64 = 1e-6;
     tie_word_embeddings: bool = true;
     initializer_range: f64 = 0.02;
+
+    // [engine]
+    precision: Precision = Precision::F32;
+    activation_checkpointing: bool = false;
+    engine: EngineSection = EngineSection {
+        precision: precision(),
+        activation_checkpointing: activation_checkpointing(),
+    };
+
+    // [lora]
+    lora_rank: usize = 8;
+    lora_alpha: f64 = 8.0;
+    lora_rank_stabilised: bool = false;
+    lora_dropout: f64 = 0.0;
+    lora_target_modules: Vec<String> = vec!["all-linear".into()];
 
     // [data]
     held_out: usize = 256;

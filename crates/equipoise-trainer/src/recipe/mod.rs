@@ -3,6 +3,8 @@
 //! ```toml
 //! name = "arithmetic"
 //! [model]
+//! [engine]           # precision, memory; may be left out
+//! [lora]             # an adapter; may be left out
 //! [data]
 //! [sampler]
 //! [verifier]
@@ -25,6 +27,7 @@
 
 mod data;
 mod defaults;
+mod engine;
 mod error;
 mod model;
 mod overrides;
@@ -46,6 +49,7 @@ pub use data::{
     ArithmeticSection, CountdownSection, DataSection, DataSource, MessageFormat, StyleWeights,
     TaskName,
 };
+pub use engine::{EngineSection, LoraSection, Precision};
 pub use error::{Problem, RecipeError};
 pub use model::{ModelDirectory, ModelSection, ModelShape};
 pub use rl::{
@@ -68,6 +72,12 @@ pub struct Recipe {
     pub seed: u64,
     /// The model that is trained.
     pub model: ModelSection,
+    /// How the model computes.
+    #[serde(default = "defaults::engine")]
+    pub engine: EngineSection,
+    /// The adapter that is trained in place of the model's own weights, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraSection>,
     /// The problems.
     pub data: DataSection,
     /// How completions are sampled.

@@ -10,8 +10,8 @@ use super::stage::{Stage, stage_key};
 use super::{ModelSection, Recipe, defaults};
 
 /// The keys at the top level, in the order in which they are written.
-const SECTIONS: [&str; 8] = [
-    "name", "seed", "model", "data", "sampler", "verifier", "stage", "tracking",
+const SECTIONS: [&str; 10] = [
+    "name", "seed", "model", "engine", "lora", "data", "sampler", "verifier", "stage", "tracking",
 ];
 
 /// What errors call the top level.
@@ -45,6 +45,7 @@ impl Reader<'_> {
             }
         };
         let model = section("model")?;
+        let engine = section("engine")?;
         let data = section("data")?;
         let sampler = section("sampler")?;
         let verifier = section("verifier")?;
@@ -62,6 +63,12 @@ impl Reader<'_> {
                 None => defaults::seed(),
             },
             model: self.model(model)?,
+            engine: self.typed("engine", engine)?,
+            lora: match table.remove("lora") {
+                None => None,
+                Some(value @ Value::Table(_)) => Some(self.typed("lora", value)?),
+                Some(other) => return Err(self.wrong_type("lora", "a table".into(), &other)),
+            },
             data: self.typed("data", data)?,
             sampler: self.typed("sampler", sampler)?,
             verifier: self.typed("verifier", verifier)?,

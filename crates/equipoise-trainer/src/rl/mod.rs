@@ -107,7 +107,7 @@ impl Rl {
             top_k: sampler.top_k,
             top_p: sampler.top_p,
             min_p: sampler.min_p,
-            stop: vec![self.assembly.tokenizer.eos()],
+            stop: self.assembly.stops(),
             max_new_tokens: sampler.max_new_tokens,
         };
         Rollout::new(&self.assembly, &mut *self.sampler, problems, &spec)

@@ -24,6 +24,10 @@ impl Recipe {
         if let ModelSection::Shape(shape) = &self.model {
             check.shape(shape);
         }
+        if let Some(lora) = &self.lora {
+            let imitates = self.stages.iter().any(|s| matches!(s, Stage::Sft(_)));
+            check.lora(lora, imitates);
+        }
         check.data(&self.data);
         check.sampler(&self.sampler);
         check.verifier(&self.verifier);

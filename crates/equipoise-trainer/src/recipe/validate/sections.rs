@@ -1,6 +1,7 @@
 //! The ranges and contradictions of the tables that describe the run as a whole.
 
 use super::super::data::{DataSection, StyleWeights};
+use super::super::engine::LoraSection;
 use super::super::sampling::{Extraction, SamplerSection, VerifierKind, VerifierSection};
 use super::super::{ModelShape, TaskName};
 use super::Checker;
@@ -44,6 +45,22 @@ impl Checker {
         self.positive("rope_theta", shape.rope_theta);
         self.positive("rms_norm_eps", shape.rms_norm_eps);
         self.positive("initializer_range", shape.initializer_range);
+    }
+
+    pub(super) fn lora(&mut self, lora: &LoraSection, imitates: bool) {
+        self.prefix = "lora".into();
+        self.at_least("rank", lora.rank, 1);
+        self.positive("alpha", lora.alpha);
+        let dropout = lora.dropout;
+        self.that((0.0..1.0).contains(&dropout), "dropout", || {
+            format!("is {dropout}; it must be in [0, 1)")
+        });
+        // Reinforcement compares the policy with what the sampler computed, without dropout.
+        let reason = "without a stage of kind \"sft\": stages of kind \"rl\" drop nothing";
+        self.no_effect("dropout", dropout > 0.0 && !imitates, reason);
+        self.that(!lora.target_modules.is_empty(), "target_modules", || {
+            "is empty; name linear layers, or [\"all-linear\"]".into()
+        });
     }
 
     pub(super) fn data(&mut self, data: &DataSection) {
