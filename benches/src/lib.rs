@@ -5,6 +5,8 @@
 //! cargo bench -p equipoise-benches --bench matmul --features gemm-avx512
 //! ```
 
+pub mod peak;
+
 use std::time::{Duration, Instant};
 
 /// Numbers between −1 and 1 without a pattern a processor could use.

@@ -222,7 +222,7 @@ fn unknown_keys() {
     assert_eq!(
         error_with("[verifier]", "[verifer]"),
         "r.toml: unknown key `verifer` in [recipe], did you mean `verifier`?; the keys are name, \
-         seed, model, data, sampler, verifier, stage, tracking"
+         seed, model, engine, lora, data, sampler, verifier, stage, tracking"
     );
     assert_eq!(
         error(&["sampler.temprature=0.7"]),
