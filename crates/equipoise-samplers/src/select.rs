@@ -1,7 +1,7 @@
 //! Drawing one token from a row of logits.
 
 use equipoise_core::{Stream, TokenId};
-use equipoise_kernels::rows::log_prob::statistics;
+use equipoise_kernels::rows::log_prob::{self, statistics};
 
 use crate::SampleSpec;
 
@@ -30,17 +30,14 @@ pub fn select(logits: &mut [f32], spec: &SampleSpec, stream: &mut Stream) -> Sel
         };
     }
     let row = statistics(logits, (1.0 / spec.temperature) as f32);
-    let weight = |z: f32| f64::from(z - row.maximum).exp();
     if spec.has_full_support() {
-        let total: f64 = logits.iter().map(|&z| weight(z)).sum();
-        let threshold = stream.uniform() * total;
-        let candidates = logits.iter().map(|&z| weight(z)).enumerate();
-        let token = draw(candidates, threshold);
+        let token = log_prob::draw(logits, row, stream.uniform());
         return Selected {
-            token,
-            logprob: row.log_prob(logits[token as usize]),
+            token: token as TokenId,
+            logprob: row.log_prob(logits[token]),
         };
     }
+    let weight = |z: f32| f64::from(z - row.maximum).exp();
     let kept = truncate(logits, spec, weight);
     let total: f64 = kept.iter().map(|&(_, weight)| weight).sum();
     let threshold = stream.uniform() * total;

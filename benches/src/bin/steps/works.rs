@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use equipoise_benches::peak::peak_flops;
 use equipoise_core::Prompt;
+use equipoise_data::{EOS, Tokenizer};
 use equipoise_models::{
     Config, Decoder, Family, Gradients, LoraConfig, Need, OutputHeads, Policy, Precision,
     RopeScaling, TokenBatch, TokenCotangents,
@@ -269,12 +270,23 @@ checkpoint_every = 0
 "#;
 
 fn grpo(precision: &str) -> Outcome<Measured> {
-    let overrides = [format!("engine.precision={precision}")];
+    // Forty tokens, as in the peer's program: completions end by chance equally early.
+    let directory = std::env::temp_dir().join(format!("equipoise-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let file = directory.join("tokenizer.json");
+    let alphabet = "0123456789+-=<>/thinkabcdefgjlmopqrsuv\n?";
+    let alphabet: Vec<String> = alphabet.chars().map(String::from).collect();
+    Tokenizer::from_alphabet(&alphabet, EOS)?.save(&file)?;
+    let overrides = [
+        format!("engine.precision={precision}"),
+        format!("data.tokenizer={}", file.display()),
+    ];
     let recipe = Recipe::parse(GRPO, "the bench's recipe", &overrides)?;
     let Some(Stage::Rl(stage)) = recipe.stages.first().cloned() else {
         return Err("a stage of reinforcement learning".into());
     };
     let assembly = Assembly::new(recipe)?;
+    std::fs::remove_dir_all(&directory)?;
     let config = assembly.decoder.config().clone();
     let precision = assembly.decoder.precision();
     let mut rl = Rl::new(assembly, stage, "rl".to_owned(), 0, 0, None)?;

@@ -76,6 +76,7 @@ impl Panels {
                     row_stride: stride,
                     height,
                     width: NR.min(self.columns - column),
+                    ahead: false,
                 };
                 self.tile(a, row, column / NR, 0..self.depth, out, false);
             }
@@ -109,6 +110,7 @@ impl Panels {
                         row_stride: stride,
                         height,
                         width: NR.min(self.columns - column),
+                        ahead: false,
                     };
                     let add = accumulate || !first;
                     self.tile(a, row, column / NR, inner.clone(), out, add);

@@ -16,48 +16,6 @@ use super::MatrixRef;
 use super::micro::{MR, NR, Output, Tile};
 use crate::simd::per_instruction_set;
 
-/// A matrix rounded to bfloat16, row after row, for [`linear_rows_half`](super::linear_rows_half).
-#[derive(Clone, Debug, Default)]
-pub struct HalfMatrix {
-    pub(super) pairs: Vec<u32>,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-}
-
-impl HalfMatrix {
-    /// Rounds a row-major matrix.
-    ///
-    /// # Panics
-    /// If `values` does not hold `rows × columns` numbers.
-    pub fn new(values: &[f32], rows: usize, columns: usize) -> Self {
-        use rayon::prelude::*;
-        assert_eq!(rows.checked_mul(columns), Some(values.len()));
-        let mut pairs = vec![0; rows * columns.div_ceil(2)];
-        if columns > 0 {
-            pairs
-                .par_chunks_mut(columns.div_ceil(2))
-                .with_min_len(64)
-                .zip(values.par_chunks(columns))
-                .for_each(|(pairs, row)| round_row(row, pairs));
-        }
-        Self {
-            pairs,
-            rows,
-            columns,
-        }
-    }
-
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-}
-
 /// The bits of x rounded to bfloat16, nearest even, in the high half of a word. NaN stays NaN.
 #[inline(always)]
 fn round(x: f32) -> u32 {
@@ -313,8 +271,9 @@ unsafe fn multiply_avx512bf16(
     accumulate: bool,
 ) {
     use std::arch::x86_64::{
-        __m512bh, __m512i, _MM_HINT_ET0, _mm_prefetch, _mm512_dpbf16_ps, _mm512_loadu_si512,
-        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps,
+        __m512bh, __m512i, _MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch, _mm512_dpbf16_ps,
+        _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32,
+        _mm512_setzero_ps,
     };
     // Rows past the height repeat the last one; what they compute is thrown away.
     let offsets: [usize; MR] = std::array::from_fn(|i| i.min(out.height - 1) * rows.row_stride);
@@ -346,6 +305,10 @@ unsafe fn multiply_avx512bf16(
         let mut b = panel.as_ptr();
         let mut a = rows.data.as_ptr();
         for _ in 0..depth {
+            if out.ahead {
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(depth * NR).cast());
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(depth * NR + 16).cast());
+            }
             let b_low = words(_mm512_loadu_si512(b.cast()));
             let b_high = words(_mm512_loadu_si512(b.add(16).cast()));
             for i in 0..MR {

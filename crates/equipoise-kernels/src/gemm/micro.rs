@@ -24,6 +24,7 @@ impl Tile {
             row_stride: NR,
             height,
             width: NR,
+            ahead: false,
         }
     }
 }
@@ -38,6 +39,8 @@ pub(crate) struct Rows<'a> {
 
 /// Up to [`MR`] rows and [`NR`] columns of the result, read and written where they are.
 pub(crate) struct Output<'a> {
+    /// Whether what lies behind the panel is wanted next, and should be fetched meanwhile: a hint.
+    pub(crate) ahead: bool,
     pub(crate) data: &'a mut [f32],
     pub(crate) row_stride: usize,
     pub(crate) height: usize,
@@ -152,6 +155,10 @@ unsafe fn multiply_avx512(
             // Where rows lie side by side (a transposed operand), every step is in another line, and
             // often another page, than the last: too far apart for the processor to guess.
             _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(16 * rows.column_stride).cast());
+            if out.ahead {
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(depth * NR).cast());
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(depth * NR + 16).cast());
+            }
             let b_low = _mm512_loadu_ps(b);
             let b_high = _mm512_loadu_ps(b.add(16));
             for i in 0..MR {
@@ -288,6 +295,7 @@ mod tests {
                 row_stride: STRIDE,
                 height,
                 width,
+                ahead: false,
             };
             multiply(rows, out, accumulate);
             data_after

@@ -15,7 +15,6 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
-pub use half::HalfMatrix;
 pub use packed::Packed;
 
 use micro::{MR, NR, Output, Tile};
@@ -141,34 +140,30 @@ pub fn matmul(
         }
         return;
     }
-    with_buffer(
-        &BUFFER,
-        KC.min(k) * NC.min(n.next_multiple_of(NR)),
-        |packed| {
-            for column in (0..n).step_by(NC) {
-                let columns = NC.min(n - column);
-                for inner in (0..k).step_by(KC) {
-                    let depth = KC.min(k - inner);
-                    pack::panels(b, inner, depth, column, columns, packed);
-                    let block = Block {
-                        inner,
-                        depth,
-                        column,
-                        columns,
-                        panels: packed,
-                        accumulate: accumulate || inner > 0,
-                    };
-                    let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
-                    match parallelism {
-                        Parallelism::Pool if m > MC => {
-                            c.par_chunks_mut(MC * n).enumerate().for_each(task);
-                        }
-                        _ => c.chunks_mut(MC * n).enumerate().for_each(task),
+    with_buffer(KC.min(k) * NC.min(n.next_multiple_of(NR)), |packed| {
+        for column in (0..n).step_by(NC) {
+            let columns = NC.min(n - column);
+            for inner in (0..k).step_by(KC) {
+                let depth = KC.min(k - inner);
+                pack::panels(b, inner, depth, column, columns, packed);
+                let block = Block {
+                    inner,
+                    depth,
+                    column,
+                    columns,
+                    panels: packed,
+                    accumulate: accumulate || inner > 0,
+                };
+                let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
+                match parallelism {
+                    Parallelism::Pool if m > MC => {
+                        c.par_chunks_mut(MC * n).enumerate().for_each(task);
                     }
+                    _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                 }
             }
-        },
-    );
+        }
+    });
 }
 
 /// `y = x·wᵀ` for a few rows of `x` on this thread, the weights read where they are.
@@ -180,93 +175,36 @@ pub fn matmul(
 /// # Panics
 /// If the shapes do not fit.
 pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k: usize) {
-    let weights = MatrixRef::row_major(w, n, k);
-    let columns = MatrixRef::row_major(x, rows, k).transposed();
-    let pack = |row, width, inner, depth, packed: &mut [f32]| {
-        pack::panels(columns, inner, depth, row, width, packed);
-        depth
-    };
-    few_rows(
-        [rows, n, k],
-        KC,
-        y,
-        &BUFFER,
-        pack,
-        |output, inner, depth, panel, out| {
-            let weights = rows_from(weights, output, inner);
-            micro::multiply(weights, panel, depth, out, inner > 0);
-        },
-    );
-}
-
-/// The same with weights rounded to bfloat16, and `x` rounded on the way: the bits of
-/// [`Packed::multiply`] in that precision.
-///
-/// # Panics
-/// If the shapes do not fit.
-pub fn linear_rows_half(x: &[f32], w: &HalfMatrix, y: &mut [f32], rows: usize) {
-    let (n, k) = (w.rows, w.columns);
-    let columns = MatrixRef::row_major(x, rows, k).transposed();
-    let pack = |row, width, inner, depth: usize, packed: &mut [u32]| {
-        half::panel(columns, inner, depth, row, width, packed);
-        depth.div_ceil(2)
-    };
-    few_rows(
-        [rows, n, k],
-        2 * KC,
-        y,
-        &HALF_BUFFER,
-        pack,
-        |output, inner, depth, panel, out| {
-            let stride = k.div_ceil(2);
-            let weights = half::PairRows {
-                data: &w.pairs[output * stride + inner / 2..],
-                row_stride: stride,
-                column_stride: 1,
-            };
-            half::multiply(weights, panel, depth, out, inner > 0);
-        },
-    );
-}
-
-/// The loops of both: `pack` fills a panel with some rows of x at some inner positions and returns
-/// its depth, `tile` multiplies some outputs' weights with it. A panel is at most KC words deep.
-fn few_rows<T: Copy + Default + 'static>(
-    [rows, n, k]: [usize; 3],
-    block: usize,
-    y: &mut [f32],
-    buffer: &'static std::thread::LocalKey<Cell<Vec<T>>>,
-    pack: impl Fn(usize, usize, usize, usize, &mut [T]) -> usize,
-    tile: impl Fn(usize, usize, usize, &[T], Output<'_>),
-) {
     assert_eq!(rows.checked_mul(n), Some(y.len()), "linear {n} × {k}");
     if k == 0 {
         y.fill(0.0);
         return;
     }
-    with_buffer(buffer, KC * NR, |packed| {
+    let weights = MatrixRef::row_major(w, n, k);
+    let columns = MatrixRef::row_major(x, rows, k).transposed();
+    with_buffer(KC.min(k) * NR, |packed| {
         for row in (0..rows).step_by(NR) {
             let width = NR.min(rows - row);
-            for inner in (0..k).step_by(block) {
-                let inner_depth = block.min(k - inner);
-                let words = inner_depth.div_ceil(block / KC) * NR;
-                let depth = pack(row, width, inner, inner_depth, &mut packed[..words]);
+            for inner in (0..k).step_by(KC) {
+                let depth = KC.min(k - inner);
+                pack::panels(columns, inner, depth, row, width, packed);
                 for output in (0..n).step_by(MR) {
                     let height = MR.min(n - output);
-                    let mut values = Tile::zero();
+                    let mut tile = Tile::zero();
                     if inner > 0 {
-                        for (i, lane) in values.0.iter_mut().enumerate().take(height) {
+                        for (i, lane) in tile.0.iter_mut().enumerate().take(height) {
                             for (j, value) in lane[..width].iter_mut().enumerate() {
                                 *value = y[(row + j) * n + output + i];
                             }
                         }
                     }
                     let panel = &packed[..depth * NR];
-                    tile(output, inner, depth, panel, values.output(height));
+                    let weights = rows_from(weights, output, inner);
+                    micro::multiply(weights, panel, depth, tile.output(height), inner > 0);
                     for j in 0..width {
                         let out = &mut y[(row + j) * n + output..][..height];
                         for (i, value) in out.iter_mut().enumerate() {
-                            *value = values.0[i][j];
+                            *value = tile.0[i][j];
                         }
                     }
                 }
@@ -299,6 +237,7 @@ impl Block<'_> {
                     row_stride: n,
                     height: MR.min(rows - i),
                     width: NR.min(self.columns - start),
+                    ahead: false,
                 };
                 micro::multiply(a, panel, self.depth, out, self.accumulate);
             }
@@ -317,22 +256,17 @@ fn rows_from(a: MatrixRef<'_>, row: usize, inner: usize) -> micro::Rows<'_> {
 
 thread_local! {
     static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-    static HALF_BUFFER: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
 }
 
 /// Lends the thread's packing buffer, grown to `length`. It is taken out while lent: a task stolen
 /// in the meantime finds none and makes its own.
-fn with_buffer<T: Copy + Default + 'static, R>(
-    buffer: &'static std::thread::LocalKey<Cell<Vec<T>>>,
-    length: usize,
-    body: impl FnOnce(&mut [T]) -> R,
-) -> R {
-    let mut lent = buffer.take();
-    if lent.len() < length {
-        lent.resize(length, T::default());
+fn with_buffer<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = BUFFER.take();
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
     }
-    let result = body(&mut lent[..length]);
-    buffer.set(lent);
+    let result = body(&mut buffer[..length]);
+    BUFFER.set(buffer);
     result
 }
 

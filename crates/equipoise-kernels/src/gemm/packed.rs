@@ -130,6 +130,9 @@ impl Packed {
                     row_stride: n,
                     height: MR.min(m - row),
                     width: NR.min(n - column),
+                    // While a panel meets its last rows, the next one is fetched: with few rows there
+                    // is more to fetch than to compute.
+                    ahead: row + MR >= m,
                 };
                 tile(panel, row, out);
             }

@@ -133,6 +133,76 @@ impl RowStatistics {
     }
 }
 
+/// Draws an index with the probabilities of a row of scaled logits, from a number that is uniform in
+/// [0, 1): the first at which the running sum of probabilities passes it.
+///
+/// Exponentials are single precision and sums double; blocks are passed over by their sums, so the
+/// cost is that of one pass of vectorised exponentials.
+pub fn draw(scaled: &[f32], row: RowStatistics, uniform: f64) -> usize {
+    let mut masses = [0.0_f64; 1024];
+    let step = BLOCK * scaled.len().div_ceil(BLOCK * masses.len()).max(1);
+    let mut total = 0.0;
+    for (mass, part) in masses.iter_mut().zip(scaled.chunks(step)) {
+        *mass = part
+            .chunks(BLOCK)
+            .map(|block| mass_of(block, row.maximum))
+            .sum();
+        total += *mass;
+    }
+    let threshold = uniform * total;
+    let (mut sum, mut last) = (0.0, 0);
+    for ((part, mass), start) in scaled.chunks(step).zip(masses).zip((0..).step_by(step)) {
+        if sum + mass <= threshold {
+            sum += mass;
+            continue;
+        }
+        // Rounding may leave the running sum short of the part's: then it is the last one that can
+        // be drawn at all.
+        let mut weights = [0.0_f32; BLOCK];
+        for (block, start) in part.chunks(BLOCK).zip((start..).step_by(BLOCK)) {
+            let weights = &mut weights[..block.len()];
+            weigh(block, row.maximum, weights);
+            for (at, &weight) in weights.iter().enumerate() {
+                if weight > 0.0 {
+                    last = start + at;
+                }
+                sum += f64::from(weight);
+                if sum > threshold {
+                    return start + at;
+                }
+            }
+        }
+        return last;
+    }
+    // The sums of the parts are added in the order of the total, so this is never reached but for
+    // numbers that are none.
+    last
+}
+
+per_instruction_set! {
+    fn mass_of(block: &[f32], maximum: f32) -> f64 {
+        let mut lanes = [0.0_f32; LANES];
+        let (chunks, tail) = block.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] += exp(chunk[lane] - maximum);
+            }
+        }
+        for (lane, &z) in lanes.iter_mut().zip(tail) {
+            *lane += exp(z - maximum);
+        }
+        lanes.into_iter().map(f64::from).sum()
+    }
+}
+
+per_instruction_set! {
+    fn weigh(block: &[f32], maximum: f32, weights: &mut [f32]) {
+        for (weight, &z) in weights.iter_mut().zip(block) {
+            *weight = exp(z - maximum);
+        }
+    }
+}
+
 per_instruction_set! {
     /// Turns a row of scaled logits into the gradient with respect to the unscaled ones, given the
     /// cotangents of the target's log-probability and of the entropy.
@@ -208,6 +278,37 @@ mod tests {
         let exact = (151_936_f64).ln();
         assert!((f64::from(row.entropy) - exact).abs() < 2e-6);
         assert!((f64::from(row.log_prob(0.25)) + exact).abs() < 2e-6);
+    }
+
+    #[test]
+    fn draws_are_the_inverse_of_the_running_sum() {
+        // Probabilities ½, ¼, ⅛, ⅛, one ruled out between them.
+        let mut logits = [0.5_f32, 0.25, 0.0, 0.125, 0.125].map(f32::ln);
+        let row = statistics(&mut logits, 1.0);
+        let drawn = [0.0, 0.49, 0.51, 0.74, 0.76, 0.87, 0.88, 1.0 - 1e-16];
+        assert_eq!(
+            drawn.map(|uniform| draw(&logits, row, uniform)),
+            [0, 0, 1, 1, 3, 3, 4, 4]
+        );
+    }
+
+    /// Over many blocks, and more than there are sums to keep.
+    #[test]
+    fn draws_from_long_rows_agree_with_a_plain_running_sum() {
+        for length in [BLOCK, 3 * BLOCK + 7, 1024 * BLOCK + 100] {
+            let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 100.0 - 10.0;
+            let mut logits: Vec<f32> = (0..length).map(number).collect();
+            let row = statistics(&mut logits, 1.0);
+            let weight = |z: &f32| f64::from(z - row.maximum).exp();
+            let total: f64 = logits.iter().map(weight).sum();
+            for uniform in [0.0, 0.1, 0.5, 0.77, 0.999] {
+                let drawn = draw(&logits, row, uniform);
+                let before: f64 = logits[..drawn].iter().map(weight).sum();
+                let after = before + weight(&logits[drawn]);
+                let slack = 1e-6 * total;
+                assert!(before <= uniform * total + slack && uniform * total < after + slack);
+            }
+        }
     }
 
     #[test]

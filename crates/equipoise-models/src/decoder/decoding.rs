@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use equipoise_core::TokenId;
 use equipoise_kernels::attention::Heads;
 use equipoise_kernels::attention::cache::{Blocks, Segment};
-use equipoise_kernels::gemm::{HalfMatrix, Precision, linear_rows, linear_rows_half};
+use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision, linear_rows};
 use equipoise_kernels::rows::elementwise::{add, add_scaled, add_to_rows};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
@@ -19,8 +19,15 @@ use super::view::{Numbers, lend};
 use super::weights::{Linear, Weights};
 use crate::ModelError;
 
-/// The weights as slices: the trainer's own memory, not a copy, and in lower precision a rounded copy
-/// of the matrices beside them.
+/// The matrices of a model of up to so many numbers are copied for sampling: 256 MiB of them.
+const COPIED: usize = 1 << 26;
+
+/// The weights as a sampler reads them: the trainer's own memory, and packed copies of the matrices
+/// where they are worth their memory.
+///
+/// They are in lower precision, which has to be made anyway; and for models of at most 64 million
+/// parameters in single precision, too, because a packed matrix makes full use of the vector units
+/// however few the rows are. Larger matrices are read where they are. No bit depends on it.
 pub struct View<'a> {
     decoder: &'a Decoder,
     weights: Weights<Operand<'a>>,
@@ -29,8 +36,8 @@ pub struct View<'a> {
 /// A parameter as the sampler reads it.
 struct Operand<'a> {
     exact: Numbers<'a>,
-    /// In the place of `exact` in products.
-    rounded: Option<HalfMatrix>,
+    /// Transposed, in the place of `exact` in products.
+    packed: Option<Packed>,
 }
 
 impl Operand<'_> {
@@ -43,9 +50,9 @@ impl Operand<'_> {
             ..
         } = self.exact;
         let count = x.len() / columns;
-        match &self.rounded {
+        match &self.packed {
             None => linear_rows(x, values, y, count, rows, columns),
-            Some(rounded) => linear_rows_half(x, rounded, y, count),
+            Some(packed) => packed.multiply(MatrixRef::row_major(x, count, columns), y, false),
         }
     }
 
@@ -83,8 +90,7 @@ impl Workspace {
 }
 
 impl Decoder {
-    /// Lends the weights to `body` as slices, without copying them. They cannot be written
-    /// meanwhile: an optimiser waits.
+    /// Lends the weights to `body`. They cannot be written meanwhile: an optimiser waits.
     ///
     /// # Errors
     /// If a weight is not single precision in the CPU's memory.
@@ -95,15 +101,19 @@ impl Decoder {
                 Some(_) => weights.embedding.values.as_ptr(),
                 None => std::ptr::null(),
             };
-            let round = |matrix: &Numbers<'_>| {
+            let precision = self.precision;
+            let worth = precision != Precision::F32 || self.base.scalar_count() <= COPIED;
+            let pack = |matrix: &Numbers<'_>| {
                 let multiplied = matrix.columns > 1 && matrix.values.as_ptr() != table;
-                (self.precision == Precision::Bf16 && multiplied)
-                    .then(|| HalfMatrix::new(matrix.values, matrix.rows, matrix.columns))
+                (worth && multiplied).then(|| {
+                    let w = MatrixRef::row_major(matrix.values, matrix.rows, matrix.columns);
+                    Packed::new(w.transposed(), precision, Parallelism::Pool)
+                })
             };
             let Ok(weights) = weights.try_map::<_, Infallible>(|parameter| {
                 Ok(Operand {
                     exact: *parameter,
-                    rounded: round(parameter),
+                    packed: pack(parameter),
                 })
             });
             body(&View {
