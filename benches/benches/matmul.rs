@@ -7,11 +7,8 @@ use std::hint::black_box;
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, Throughput};
-use equipoise_benches::{compare, numbers};
+use equipoise_benches::{Pair, numbers, pairs, table};
 use equipoise_kernels::gemm::{MatrixRef, Parallelism, matmul};
-
-/// Pairs of runs for a ratio.
-const PAIRS: usize = 101;
 
 /// How the operands of a product lie in memory.
 #[derive(Clone, Copy)]
@@ -80,7 +77,7 @@ impl Product {
     }
 
     /// Ours and candle's way to compute it, both into fresh memory.
-    fn ways(&self) -> (impl FnMut(), impl FnMut()) {
+    fn pair(&self) -> Pair {
         let (m, k, n, layout) = (self.m, self.k, self.n, self.layout);
         let (a, b) = (numbers(m * k), numbers(k * n));
         let tensor = |values: &[f32], rows: usize, columns: usize| {
@@ -110,7 +107,12 @@ impl Product {
         let theirs = move || {
             black_box(theirs.0.matmul(&theirs.1).expect("the shapes fit"));
         };
-        (ours, theirs)
+        Pair {
+            name: self.label(),
+            work: Some(self.flops() as f64),
+            ours: Box::new(ours),
+            theirs: Box::new(theirs),
+        }
     }
 }
 
@@ -119,44 +121,20 @@ fn main() {
     for product in &PRODUCTS {
         let mut group = criterion.benchmark_group(product.label());
         group.throughput(Throughput::Elements(product.flops()));
-        let (mut ours, mut theirs) = product.ways();
+        let Pair {
+            mut ours,
+            mut theirs,
+            ..
+        } = product.pair();
         group.bench_function("equipoise", |bencher| bencher.iter(&mut ours));
         group.bench_function("candle", |bencher| bencher.iter(&mut theirs));
         group.finish();
     }
     criterion.final_summary();
-
-    // A test run, `cargo test --benches`, only has to see that everything can be run.
-    let pairs = if std::env::args().any(|argument| argument == "--bench") {
-        PAIRS
-    } else {
-        1
-    };
     let kernels = if cfg!(feature = "gemm-avx512") {
-        "its AVX-512 kernels switched on"
+        "`gemm` with its AVX-512 kernels switched on"
     } else {
-        "as candle uses it"
+        "`gemm` as candle uses it"
     };
-    println!("\n{pairs} alternating runs; `gemm` {kernels}; times in ms, median (shortest)\n");
-    println!(
-        "{:34} {:>16} {:>16}   candle / equipoise",
-        "product", "equipoise", "candle"
-    );
-    for product in &PRODUCTS {
-        let (ours, theirs) = product.ways();
-        let found = compare(pairs, ours, theirs);
-        let shown = |which: usize| {
-            let (median, shortest) = (found.medians[which], found.shortest[which]);
-            format!("{:.2} ({:.2})", 1e3 * median, 1e3 * shortest)
-        };
-        let [low, high] = found.quartiles;
-        println!(
-            "{:34} {:>16} {:>16}   {:.2} ({low:.2} to {high:.2}); {:.0} GFLOP/s at best",
-            product.label(),
-            shown(0),
-            shown(1),
-            found.ratio,
-            product.flops() as f64 / found.shortest[0] / 1e9,
-        );
-    }
+    table(kernels, pairs(101), PRODUCTS.iter().map(Product::pair));
 }

@@ -34,6 +34,52 @@ pub struct Comparison {
     pub quartiles: [f64; 2],
 }
 
+/// Two ways to do the same thing.
+pub struct Pair {
+    /// What is done.
+    pub name: String,
+    /// Floating-point operations of one run, where they are of interest.
+    pub work: Option<f64>,
+    /// Our way.
+    pub ours: Box<dyn FnMut()>,
+    /// Candle's way.
+    pub theirs: Box<dyn FnMut()>,
+}
+
+/// As many pairs of runs as asked for; one in a test run, `cargo test --benches`, which only has to see
+/// that everything can be run.
+pub fn pairs(wanted: usize) -> usize {
+    let measuring = std::env::args().any(|argument| argument == "--bench");
+    if measuring { wanted } else { 1 }
+}
+
+/// Runs each pair's ways alternately and prints times and ratios.
+pub fn table(note: &str, pairs: usize, works: impl IntoIterator<Item = Pair>) {
+    println!("\n{pairs} alternating runs; {note}; times in ms, median (shortest)\n");
+    println!(
+        "{:40} {:>16} {:>16}   candle / equipoise",
+        "work", "equipoise", "candle"
+    );
+    for pair in works {
+        let found = compare(pairs, pair.ours, pair.theirs);
+        let shown = |which: usize| {
+            let (median, shortest) = (found.medians[which], found.shortest[which]);
+            format!("{:.2} ({:.2})", 1e3 * median, 1e3 * shortest)
+        };
+        let [low, high] = found.quartiles;
+        let rate = pair.work.map_or_else(String::new, |work| {
+            format!("; {:.0} GFLOP/s at best", work / found.shortest[0] / 1e9)
+        });
+        println!(
+            "{:40} {:>16} {:>16}   {:.2} ({low:.2} to {high:.2}){rate}",
+            pair.name,
+            shown(0),
+            shown(1),
+            found.ratio,
+        );
+    }
+}
+
 /// Runs both ways alternately, `pairs` times each, first once without being timed. A pair's runs
 /// are neighbours in time, so that what else the machine does slows both.
 ///

@@ -1,6 +1,7 @@
 //! What the arguments ask for.
 
 use crate::Failure;
+use crate::bench::Bench;
 use crate::suggest::nearest;
 
 /// What the arguments ask for.
@@ -12,12 +13,13 @@ pub(crate) enum Command {
         options: Vec<String>,
     },
     Test,
+    Bench(Bench),
     Lint,
     Doc,
     Ci,
 }
 
-const NAMES: [&str; 6] = ["train", "test", "lint", "doc", "ci", "help"];
+const NAMES: [&str; 7] = ["train", "test", "bench", "lint", "doc", "ci", "help"];
 
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, Failure> {
     let Some((name, rest)) = arguments.split_first() else {
@@ -25,6 +27,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, Failure> {
     };
     let command = match name.as_str() {
         "train" => return Ok(train(rest)),
+        "bench" => return Ok(Command::Bench(Bench::parse(rest)?)),
         "test" => Command::Test,
         "lint" => Command::Lint,
         "doc" => Command::Doc,
@@ -93,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn measurements() {
+        let both = Bench {
+            kernels: true,
+            steps: true,
+            ..Bench::default()
+        };
+        assert_eq!(parsed("bench"), Ok(Command::Bench(both)));
+    }
+
+    #[test]
     fn recipe_and_options() {
         assert_eq!(parsed("train"), train(None, &[]));
         assert_eq!(parsed("train a.toml"), train(Some("a.toml"), &[]));
@@ -110,14 +123,14 @@ mod tests {
             parsed("trian"),
             Err(
                 "there is no command `trian`, did you mean `train`?\nthe commands are train, \
-                 test, lint, doc, ci, help"
+                 test, bench, lint, doc, ci, help"
                     .into()
             )
         );
         assert_eq!(
             parsed("deploy"),
             Err(
-                "there is no command `deploy`\nthe commands are train, test, lint, doc, ci, help"
+                "there is no command `deploy`\nthe commands are train, test, bench, lint, doc, ci, help"
                     .into()
             )
         );

@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, checks and launches Equipoise. Links none of its crates, and nothing else.
 
+mod bench;
 mod command;
 mod run;
 mod suggest;
@@ -14,6 +15,10 @@ cargo xtask COMMAND
   train [RECIPE] [-- OPTIONS]   build `equipoise` with optimisation and run `equipoise train RECIPE
                                 OPTIONS`; RECIPE is recipes/arithmetic.toml unless given
   test                          every test and every example in the documentation
+  bench [kernels|steps] [--peers] [-- OPTIONS]
+                                kernels by criterion, and a table of whole steps; with --peers beside
+                                PyTorch, transformers and TRL, which are installed into target/peers
+                                (needs Python 3.10 or later)
   lint                          formatting, and clippy with warnings denied
   doc                           the documentation, with warnings denied
   ci                            lint, doc, licences (if cargo-deny is installed) and test
@@ -21,6 +26,7 @@ cargo xtask COMMAND
 
 Examples:
   cargo xtask train
+  cargo xtask bench --peers -- --only grpo --rounds 5
   cargo xtask train recipes/tiny.toml -- --set stage.rl.aggregation=token_mean
 ";
 
@@ -33,6 +39,7 @@ fn main() -> ExitCode {
         }
         Command::Train { recipe, options } => run::train(recipe.as_deref(), &options),
         Command::Test => run::test(),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Lint => run::lint(),
         Command::Doc => run::doc(),
         Command::Ci => run::ci(),

@@ -61,7 +61,7 @@ pub(crate) fn doc() -> Result<(), Failure> {
         .args(["doc", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .current_dir(root());
-    wait(command)
+    wait(&mut command)
 }
 
 /// Everything, the cheapest first, tests last.
@@ -78,22 +78,22 @@ pub(crate) fn ci() -> Result<(), Failure> {
 
 fn call(arguments: &[&str]) -> Result<(), Failure> {
     let mut command = cargo();
-    command.args(arguments).current_dir(root());
-    wait(command)
+    wait(command.args(arguments).current_dir(root()))
 }
 
-fn wait(mut command: Command) -> Result<(), Failure> {
-    eprintln!("+ {}", shown(&command));
+/// Runs a command to its end.
+pub(crate) fn wait(command: &mut Command) -> Result<(), Failure> {
+    eprintln!("+ {}", shown(command));
     let status = command
         .status()
-        .map_err(|error| failed_to_start(&command, &error))?;
+        .map_err(|error| failed_to_start(command, &error))?;
     if status.success() {
         return Ok(());
     }
     // Killed by a signal: no code.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Err(Failure {
-        message: Some(format!("{} failed", shown(&command))),
+        message: Some(format!("{} failed", shown(command))),
         code: code.unwrap_or(1),
     })
 }
@@ -106,8 +106,8 @@ fn replace(mut command: Command) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn replace(command: Command) -> Result<(), Failure> {
-    wait(command)
+fn replace(mut command: Command) -> Result<(), Failure> {
+    wait(&mut command)
 }
 
 /// Whether `cargo NAME` exists.
@@ -121,7 +121,7 @@ fn has(subcommand: &str) -> bool {
 }
 
 /// The cargo that runs this program.
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
@@ -130,7 +130,9 @@ fn shown(command: &Command) -> String {
         .get_args()
         .map(|part| part.to_string_lossy())
         .collect();
-    format!("cargo {}", arguments.join(" "))
+    let program = Path::new(command.get_program());
+    let name = program.file_stem().unwrap_or(program.as_os_str());
+    format!("{} {}", name.to_string_lossy(), arguments.join(" "))
 }
 
 fn failed_to_start(command: &Command, error: &std::io::Error) -> Failure {
@@ -141,7 +143,7 @@ fn failed_to_start(command: &Command, error: &std::io::Error) -> Failure {
 }
 
 /// The root of the repository; relative, and so easy to read, where that is where we are.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest.parent().unwrap_or(manifest);
     match std::env::current_dir() {

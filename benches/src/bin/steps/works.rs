@@ -263,8 +263,8 @@ kind = "rl"
 steps = 40
 prompts_per_step = 32
 samples_per_prompt = 8
-learning_rate = 1e-4
-tokens_per_micro_batch = 16384
+learning_rate = 1e-7
+tokens_per_micro_batch = 4096
 eval_every = 0
 checkpoint_every = 0
 "#;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::tiles::{Operand, Panels, exponentials};
 use super::{Heads, QUERIES, SharedRows};
 use crate::gemm::MatrixRef;
-use crate::gemm::micro::MR;
+use crate::gemm::micro::tile_rows;
 use crate::rows::elementwise::scale;
 
 /// Queries of one sequence that are one task; the keys before them are packed for each task.
@@ -112,7 +112,7 @@ impl Task {
                     let length = first + row + 1;
                     totals[row] = exponentials(&mut scores[..length], heads.scale());
                     // A tile's rows go as far as its last one.
-                    let end = first + rows.min(row / MR * MR + MR);
+                    let end = first + rows.min((row / tile_rows() + 1) * tile_rows());
                     scores[length..end].fill(0.0);
                 }
                 let weights = Operand {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::gemm::micro::{self, MR, NR, Output, Rows};
+use crate::gemm::micro::{self, NR, Output, Rows, tile_rows};
 use crate::gemm::{MatrixRef, pack};
 use crate::simd::{dot, exp_sum, max, per_instruction_set};
 
@@ -67,8 +67,8 @@ impl Panels {
         stride: usize,
         last: impl Fn(usize) -> usize,
     ) {
-        for row in (0..rows).step_by(MR) {
-            let height = MR.min(rows - row);
+        for row in (0..rows).step_by(tile_rows()) {
+            let height = tile_rows().min(rows - row);
             let needed = last(row + height - 1) + 1;
             for column in (0..needed).step_by(NR) {
                 let out = Output {
@@ -96,8 +96,8 @@ impl Panels {
         let stride = self.columns;
         for start in (0..self.depth).step_by(DEPTH) {
             let end = self.depth.min(start + DEPTH);
-            for row in (0..rows).step_by(MR) {
-                let height = MR.min(rows - row);
+            for row in (0..rows).step_by(tile_rows()) {
+                let height = tile_rows().min(rows - row);
                 let needed = needed(row, height);
                 let inner = needed.start.max(start)..needed.end.min(end);
                 if inner.is_empty() {

@@ -13,7 +13,7 @@
 //! ```
 
 use super::MatrixRef;
-use super::micro::{MR, NR, Output, Tile};
+use super::micro::{MR_AVX512, NR, Output, Tile, tile_rows};
 use crate::simd::per_instruction_set;
 
 /// The bits of x rounded to bfloat16, nearest even, in the high half of a word. NaN stays NaN.
@@ -109,7 +109,7 @@ pub(super) fn panel(
     }
 }
 
-/// Up to [`MR`] rows of the left operand, in pairs.
+/// Up to [`tile_rows`] rows of the left operand, in pairs.
 #[derive(Clone, Copy)]
 pub(super) struct PairRows<'a> {
     pub(super) data: &'a [u32],
@@ -168,7 +168,7 @@ pub(super) fn left<'a>(
 ///
 /// # Panics
 /// If the operands do not hold `depth` pairs of the output's height, or the output's sizes are not
-/// in `1..=MR` and `1..=NR` or past its data.
+/// in `1..=tile_rows()` and `1..=NR` or past its data.
 pub(super) fn multiply(
     rows: PairRows<'_>,
     panel: &[u32],
@@ -176,7 +176,7 @@ pub(super) fn multiply(
     out: Output<'_>,
     accumulate: bool,
 ) {
-    assert!((1..=MR).contains(&out.height) && (1..=NR).contains(&out.width));
+    assert!((1..=tile_rows()).contains(&out.height) && (1..=NR).contains(&out.width));
     assert!(panel.len() == depth * NR && depth > 0);
     let last = (out.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
     assert!(last < rows.data.len());
@@ -276,7 +276,8 @@ unsafe fn multiply_avx512bf16(
         _mm512_setzero_ps,
     };
     // Rows past the height repeat the last one; what they compute is thrown away.
-    let offsets: [usize; MR] = std::array::from_fn(|i| i.min(out.height - 1) * rows.row_stride);
+    let offsets: [usize; MR_AVX512] =
+        std::array::from_fn(|i| i.min(out.height - 1) * rows.row_stride);
     let mask = (1_u64 << out.width) - 1;
     let (mask_low, mask_high) = (mask as u16, (mask >> 16) as u16);
     // SAFETY: rows below the height are in the output, and the masks leave out the columns past its
@@ -285,10 +286,10 @@ unsafe fn multiply_avx512bf16(
     // bits without invalid values.
     unsafe {
         let words = |x: __m512i| std::mem::transmute::<__m512i, __m512bh>(x);
-        let mut low = [_mm512_setzero_ps(); MR];
+        let mut low = [_mm512_setzero_ps(); MR_AVX512];
         let mut high = low;
         if accumulate {
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 if i < out.height {
                     let c = out.data.as_ptr().add(i * out.row_stride);
                     low[i] = _mm512_maskz_loadu_ps(mask_low, c);
@@ -296,7 +297,7 @@ unsafe fn multiply_avx512bf16(
                 }
             }
         } else {
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 let c = out.data.as_ptr().wrapping_add(i * out.row_stride);
                 _mm_prefetch::<_MM_HINT_ET0>(c.cast());
                 _mm_prefetch::<_MM_HINT_ET0>(c.wrapping_add(16).cast());
@@ -311,7 +312,7 @@ unsafe fn multiply_avx512bf16(
             }
             let b_low = words(_mm512_loadu_si512(b.cast()));
             let b_high = words(_mm512_loadu_si512(b.add(16).cast()));
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 let x = words(_mm512_set1_epi32(a.add(offsets[i]).cast::<i32>().read()));
                 low[i] = _mm512_dpbf16_ps(low[i], x, b_low);
                 high[i] = _mm512_dpbf16_ps(high[i], x, b_high);
@@ -319,7 +320,7 @@ unsafe fn multiply_avx512bf16(
             b = b.add(NR);
             a = a.wrapping_add(rows.column_stride);
         }
-        for i in 0..MR {
+        for i in 0..MR_AVX512 {
             if i < out.height {
                 let c = out.data.as_mut_ptr().add(i * out.row_stride);
                 _mm512_mask_storeu_ps(c, mask_low, low[i]);

@@ -2,10 +2,21 @@
 
 use crate::simd::{InstructionSet, instruction_set};
 
-/// Rows of a tile.
-pub(crate) const MR: usize = 8;
+/// The most rows a tile has.
+pub(crate) const MR: usize = 12;
+/// Rows of an AVX-512 tile: with two registers each, half of them.
+pub(super) const MR_AVX512: usize = 8;
 /// Columns of a tile: two AVX-512 registers.
 pub(crate) const NR: usize = 32;
+
+/// Rows of a tile on this machine: what goes into its registers. No result depends on it.
+#[inline]
+pub(crate) fn tile_rows() -> usize {
+    match instruction_set() {
+        InstructionSet::Avx512 => MR_AVX512,
+        InstructionSet::Avx2 | InstructionSet::Portable => MR,
+    }
+}
 
 /// A tile of its own, for results that do not lie row after row.
 #[derive(Clone)]
@@ -29,7 +40,7 @@ impl Tile {
     }
 }
 
-/// Up to [`MR`] rows of the left operand, read where they are.
+/// Up to [`tile_rows`] rows of the left operand, read where they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) data: &'a [f32],
@@ -37,7 +48,7 @@ pub(crate) struct Rows<'a> {
     pub(crate) column_stride: usize,
 }
 
-/// Up to [`MR`] rows and [`NR`] columns of the result, read and written where they are.
+/// Up to [`tile_rows`] rows and [`NR`] columns of the result, read and written where they are.
 pub(crate) struct Output<'a> {
     /// Whether what lies behind the panel is wanted next, and should be fetched meanwhile: a hint.
     pub(crate) ahead: bool,
@@ -52,7 +63,7 @@ pub(crate) struct Output<'a> {
 ///
 /// # Panics
 /// If the operands do not hold `depth` columns of the output's height, or the output's sizes are
-/// not in `1..=MR` and `1..=NR` or past its data.
+/// not in `1..=tile_rows()` and `1..=NR` or past its data.
 pub(crate) fn multiply(
     rows: Rows<'_>,
     panel: &[f32],
@@ -60,7 +71,7 @@ pub(crate) fn multiply(
     out: Output<'_>,
     accumulate: bool,
 ) {
-    assert!((1..=MR).contains(&out.height) && (1..=NR).contains(&out.width));
+    assert!((1..=tile_rows()).contains(&out.height) && (1..=NR).contains(&out.width));
     assert!(panel.len() == depth * NR && depth > 0);
     let last = (out.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
     assert!(last < rows.data.len());
@@ -100,12 +111,12 @@ fn multiply_portable(
     }
 }
 
-/// Where each of the eight rows starts; rows past the height repeat the last one, so that the tile
+/// Where the rows from `first` on start; rows past the height repeat the last one, so that the tile
 /// is always whole and what they compute is thrown away.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn row_offsets(rows: &Rows<'_>, height: usize) -> [usize; MR] {
-    std::array::from_fn(|i| i.min(height - 1) * rows.row_stride)
+fn row_offsets<const N: usize>(rows: &Rows<'_>, first: usize, height: usize) -> [usize; N] {
+    std::array::from_fn(|i| (first + i).min(height - 1) * rows.row_stride)
 }
 
 /// # Safety
@@ -123,25 +134,25 @@ unsafe fn multiply_avx512(
         _MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps,
         _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     };
-    let offsets = row_offsets(&rows, out.height);
+    let offsets = row_offsets::<MR_AVX512>(&rows, 0, out.height);
     let mask = (1_u64 << out.width) - 1;
     let (mask_low, mask_high) = (mask as u16, (mask >> 16) as u16);
     // SAFETY: rows below the height are in the output, and the masks leave out the columns past its
     // width, of which nothing is read or written; the panel holds `depth` rows of NR floats; every
     // offset plus `(depth - 1) · column_stride` is below the data's length.
     unsafe {
-        let mut low = [_mm512_setzero_ps(); MR];
+        let mut low = [_mm512_setzero_ps(); MR_AVX512];
         let mut high = low;
         if !accumulate {
             // Nothing is read now, so the lines to be written are asked for while the chain runs.
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 let c = out.data.as_ptr().wrapping_add(i * out.row_stride);
                 _mm_prefetch::<_MM_HINT_ET0>(c.cast());
                 _mm_prefetch::<_MM_HINT_ET0>(c.wrapping_add(16).cast());
             }
         }
         if accumulate {
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 if i < out.height {
                     let c = out.data.as_ptr().add(i * out.row_stride);
                     low[i] = _mm512_maskz_loadu_ps(mask_low, c);
@@ -161,7 +172,7 @@ unsafe fn multiply_avx512(
             }
             let b_low = _mm512_loadu_ps(b);
             let b_high = _mm512_loadu_ps(b.add(16));
-            for i in 0..MR {
+            for i in 0..MR_AVX512 {
                 let x = _mm512_set1_ps(*a.add(offsets[i]));
                 low[i] = _mm512_fmadd_ps(x, b_low, low[i]);
                 high[i] = _mm512_fmadd_ps(x, b_high, high[i]);
@@ -169,7 +180,7 @@ unsafe fn multiply_avx512(
             b = b.add(NR);
             a = a.wrapping_add(rows.column_stride);
         }
-        for i in 0..MR {
+        for i in 0..MR_AVX512 {
             if i < out.height {
                 let c = out.data.as_mut_ptr().add(i * out.row_stride);
                 _mm512_mask_storeu_ps(c, mask_low, low[i]);
@@ -179,8 +190,13 @@ unsafe fn multiply_avx512(
     }
 }
 
+/// Rows of what the AVX2 registers hold at once: six of sixteen columns, in twelve registers.
+#[cfg(target_arch = "x86_64")]
+const MR_AVX2: usize = 6;
+
 /// # Safety
-/// The machine must have AVX2 and FMA; `rows`, `panel` and `out` as for [`multiply_avx512`].
+/// The machine must have AVX2 and FMA; `rows`, `panel` and `out` as for [`multiply_avx512`], but for
+/// up to [`MR`] rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn multiply_avx2(
@@ -190,39 +206,49 @@ unsafe fn multiply_avx2(
     out: Output<'_>,
     accumulate: bool,
 ) {
-    let offsets = row_offsets(&rows, out.height);
-    if (out.height, out.width) == (MR, NR) {
-        let c = out.data.as_mut_ptr();
-        // SAFETY: the output holds a whole tile; the rest is passed on.
-        unsafe { whole_tile_avx2(rows, offsets, panel, depth, c, out.row_stride, accumulate) };
-        return;
-    }
-    // A tile at the edge is computed whole, beside the output.
-    let mut tile = Tile::zero();
-    if accumulate {
-        for (i, line) in tile.0.iter_mut().enumerate().take(out.height) {
-            let c = &out.data[i * out.row_stride..][..out.width];
-            line[..out.width].copy_from_slice(c);
+    const WIDTH: usize = NR / 2;
+    // Half a panel stays in the first-level cache while both halves of the rows meet it.
+    for column in (0..out.width).step_by(WIDTH) {
+        let width = WIDTH.min(out.width - column);
+        for row in (0..out.height).step_by(MR_AVX2) {
+            let height = MR_AVX2.min(out.height - row);
+            let offsets = row_offsets(&rows, row, out.height);
+            let panel = &panel[column..];
+            let c = &mut out.data[row * out.row_stride + column..];
+            if (height, width) == (MR_AVX2, WIDTH) {
+                let (c, stride) = (c.as_mut_ptr(), out.row_stride);
+                // SAFETY: the output holds six rows of sixteen columns from here; the rest is passed on.
+                unsafe { piece_avx2(rows, offsets, panel, depth, c, stride, accumulate) };
+                continue;
+            }
+            // A piece at the edge is computed whole, beside the output.
+            let mut piece = [[0.0; WIDTH]; MR_AVX2];
+            if accumulate {
+                for (i, line) in piece.iter_mut().enumerate().take(height) {
+                    line[..width].copy_from_slice(&c[i * out.row_stride..][..width]);
+                }
+            }
+            let whole = piece.as_flattened_mut().as_mut_ptr();
+            // SAFETY: as above, with an output of its own.
+            unsafe { piece_avx2(rows, offsets, panel, depth, whole, WIDTH, accumulate) };
+            for (i, line) in piece.iter().enumerate().take(height) {
+                c[i * out.row_stride..][..width].copy_from_slice(&line[..width]);
+            }
         }
-    }
-    let c = tile.0.as_flattened_mut().as_mut_ptr();
-    // SAFETY: as above.
-    unsafe { whole_tile_avx2(rows, offsets, panel, depth, c, NR, accumulate) };
-    for (i, line) in tile.0.iter().enumerate().take(out.height) {
-        let c = &mut out.data[i * out.row_stride..][..out.width];
-        c.copy_from_slice(&line[..out.width]);
     }
 }
 
+/// Six rows of sixteen columns.
+///
 /// # Safety
-/// The machine must have AVX2 and FMA; `c` must be valid for MR rows of NR floats, `c_stride`
+/// The machine must have AVX2 and FMA; `c` must be valid for six rows of sixteen floats, `c_stride`
 /// apart; every offset plus `(depth - 1) · column_stride` must be below the length of the rows'
-/// data; and the panel must hold `depth` rows.
+/// data; and the panel must hold sixteen floats at each of `depth` places [`NR`] apart.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn whole_tile_avx2(
+unsafe fn piece_avx2(
     rows: Rows<'_>,
-    offsets: [usize; MR],
+    offsets: [usize; MR_AVX2],
     panel: &[f32],
     depth: usize,
     c: *mut f32,
@@ -230,40 +256,40 @@ unsafe fn whole_tile_avx2(
     accumulate: bool,
 ) {
     use std::arch::x86_64::{
-        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps,
     };
-    // Sixteen registers hold four rows of sixteen columns, so the tile is done in four quarters.
-    for half_row in [0, 4] {
-        for half_column in [0, 16] {
-            // SAFETY: both halves lie inside the tile and the panel; offsets as above.
-            unsafe {
-                let c = c.add(half_row * c_stride + half_column);
-                let mut low = [_mm256_setzero_ps(); 4];
-                let mut high = low;
-                if accumulate {
-                    for i in 0..4 {
-                        low[i] = _mm256_loadu_ps(c.add(i * c_stride));
-                        high[i] = _mm256_loadu_ps(c.add(i * c_stride + 8));
-                    }
-                }
-                let mut b = panel.as_ptr().add(half_column);
-                let mut a = rows.data.as_ptr();
-                for _ in 0..depth {
-                    let b_low = _mm256_loadu_ps(b);
-                    let b_high = _mm256_loadu_ps(b.add(8));
-                    for i in 0..4 {
-                        let x = _mm256_broadcast_ss(&*a.add(offsets[half_row + i]));
-                        low[i] = _mm256_fmadd_ps(x, b_low, low[i]);
-                        high[i] = _mm256_fmadd_ps(x, b_high, high[i]);
-                    }
-                    b = b.wrapping_add(NR);
-                    a = a.wrapping_add(rows.column_stride);
-                }
-                for i in 0..4 {
-                    _mm256_storeu_ps(c.add(i * c_stride), low[i]);
-                    _mm256_storeu_ps(c.add(i * c_stride + 8), high[i]);
-                }
+    // SAFETY: what is read and written lies in the operands, as required above.
+    unsafe {
+        let mut low = [_mm256_setzero_ps(); MR_AVX2];
+        let mut high = low;
+        for i in 0..MR_AVX2 {
+            let c = c.add(i * c_stride);
+            if accumulate {
+                low[i] = _mm256_loadu_ps(c);
+                high[i] = _mm256_loadu_ps(c.add(8));
+            } else {
+                // To be written when the chain has run.
+                _mm_prefetch::<_MM_HINT_T0>(c.cast());
             }
+        }
+        let mut b = panel.as_ptr();
+        let mut a = rows.data.as_ptr();
+        for _ in 0..depth {
+            let b_low = _mm256_loadu_ps(b);
+            let b_high = _mm256_loadu_ps(b.add(8));
+            for i in 0..MR_AVX2 {
+                let x = _mm256_broadcast_ss(&*a.add(offsets[i]));
+                low[i] = _mm256_fmadd_ps(x, b_low, low[i]);
+                high[i] = _mm256_fmadd_ps(x, b_high, high[i]);
+            }
+            b = b.wrapping_add(NR);
+            a = a.wrapping_add(rows.column_stride);
+        }
+        for i in 0..MR_AVX2 {
+            let c = c.add(i * c_stride);
+            _mm256_storeu_ps(c, low[i]);
+            _mm256_storeu_ps(c.add(8), high[i]);
         }
     }
 }
@@ -313,7 +339,7 @@ mod tests {
                     }
                     #[cfg(target_arch = "x86_64")]
                     {
-                        if is_x86_feature_detected!("avx512f") {
+                        if is_x86_feature_detected!("avx512f") && height <= MR_AVX512 {
                             let found = run(&|rows, out, accumulate| {
                                 // SAFETY: the feature was just detected, and the operands have 50
                                 // columns and the output its rows and columns.
@@ -329,10 +355,12 @@ mod tests {
                             assert_eq!(found, expected, "{height} × {width}, AVX2");
                         }
                     }
-                    let found = run(&|rows, out, accumulate| {
-                        multiply(rows, &panel, 50, out, accumulate);
-                    });
-                    assert_eq!(found, expected, "{height} × {width}");
+                    if height <= tile_rows() {
+                        let found = run(&|rows, out, accumulate| {
+                            multiply(rows, &panel, 50, out, accumulate);
+                        });
+                        assert_eq!(found, expected, "{height} × {width}");
+                    }
                 }
             }
         }

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 pub use packed::Packed;
 
-use micro::{MR, NR, Output, Tile};
+use micro::{NR, Output, Tile, tile_rows};
 
 /// Inner-dimension block: one packed panel of this depth (256 × 32 floats) stays in the first-level
 /// cache while the rows pass by.
@@ -188,8 +188,8 @@ pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k
             for inner in (0..k).step_by(KC) {
                 let depth = KC.min(k - inner);
                 pack::panels(columns, inner, depth, row, width, packed);
-                for output in (0..n).step_by(MR) {
-                    let height = MR.min(n - output);
+                for output in (0..n).step_by(tile_rows()) {
+                    let height = tile_rows().min(n - output);
                     let mut tile = Tile::zero();
                     if inner > 0 {
                         for (i, lane) in tile.0.iter_mut().enumerate().take(height) {
@@ -230,12 +230,12 @@ impl Block<'_> {
         let rows = c.len() / n;
         for start in (0..self.columns).step_by(NR) {
             let panel = &self.panels[start * self.depth..][..self.depth * NR];
-            for i in (0..rows).step_by(MR) {
+            for i in (0..rows).step_by(tile_rows()) {
                 let a = rows_from(a, row + i, self.inner);
                 let out = Output {
                     data: &mut c[i * n + self.column + start..],
                     row_stride: n,
-                    height: MR.min(rows - i),
+                    height: tile_rows().min(rows - i),
                     width: NR.min(self.columns - start),
                     ahead: false,
                 };

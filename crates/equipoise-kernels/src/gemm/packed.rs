@@ -5,11 +5,12 @@
 //! while they are in the cache.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::half;
-use super::micro::{self, MR, NR, Output};
+use super::micro::{self, NR, Output, tile_rows};
 use super::{KC, MatrixRef, Parallelism, Precision, pack, rows_from};
 
 /// Inner positions done at a time in bfloat16: as many bytes as in single precision.
@@ -74,13 +75,18 @@ impl Packed {
 
     /// `c = a·b`, or `c += a·b` if `accumulate`, on this thread, b being this operand and `c`
     /// row-major. In single precision the same bits as [`matmul`](super::matmul); in bfloat16 `a` is
-    /// rounded on the way, and the bits are those of
-    /// [`linear_rows_half`](super::linear_rows_half).
+    /// rounded on the way, and the sums are those of [`half`](super::half).
     ///
     /// # Panics
     /// If the shapes do not fit.
     pub fn multiply(&self, a: MatrixRef<'_>, c: &mut [f32], accumulate: bool) {
-        let (m, n, k) = (a.rows, self.n, self.k);
+        self.part(a, 0..self.n.div_ceil(NR), c, accumulate);
+    }
+
+    /// The columns of some panels: `c` has as many.
+    fn part(&self, a: MatrixRef<'_>, panels: Range<usize>, c: &mut [f32], accumulate: bool) {
+        let (m, k) = (a.rows, self.k);
+        let n = self.n.min(panels.end * NR) - panels.start * NR;
         assert_eq!(a.columns, k, "inner dimensions");
         assert_eq!(Some(c.len()), m.checked_mul(n), "the result is {m} × {n}");
         if m == 0 || n == 0 || k == 0 {
@@ -93,8 +99,9 @@ impl Packed {
             Precision::F32 => {
                 for inner in (0..k).step_by(KC) {
                     let depth = KC.min(k - inner);
-                    self.tiles(c, m, |panel, row, out| {
-                        let panel = &self.panels[(panel * k + inner) * NR..][..depth * NR];
+                    tiles(c, [m, n], |panel, row, out| {
+                        let start = ((panels.start + panel) * k + inner) * NR;
+                        let panel = &self.panels[start..][..depth * NR];
                         let a = rows_from(a, row, inner);
                         micro::multiply(a, panel, depth, out, accumulate || inner > 0);
                     });
@@ -105,8 +112,8 @@ impl Packed {
                 for inner in (0..k).step_by(HALF_KC) {
                     let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
                     let depth = HALF_KC.min(k - inner).div_ceil(2);
-                    self.tiles(c, m, |panel, row, out| {
-                        let start = (panel * k.div_ceil(2) + inner / 2) * NR;
+                    tiles(c, [m, n], |panel, row, out| {
+                        let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
                         let panel = &self.pairs[start..][..depth * NR];
                         let rows = half::PairRows {
                             data: &left.data[row * left.row_stride..],
@@ -120,22 +127,44 @@ impl Packed {
         }
     }
 
-    /// Calls `tile` with every panel, row and place of an `m`-row result.
-    fn tiles(&self, c: &mut [f32], m: usize, tile: impl Fn(usize, usize, Output<'_>)) {
-        let n = self.n;
-        for (panel, column) in (0..n).step_by(NR).enumerate() {
-            for row in (0..m).step_by(MR) {
-                let out = Output {
-                    data: &mut c[row * n + column..],
-                    row_stride: n,
-                    height: MR.min(m - row),
-                    width: NR.min(n - column),
-                    // While a panel meets its last rows, the next one is fetched: with few rows there
-                    // is more to fetch than to compute.
-                    ahead: row + MR >= m,
-                };
-                tile(panel, row, out);
+    /// `a·b` for few rows of `a`, the columns spread over the current rayon pool. The bits of
+    /// [`multiply`](Self::multiply).
+    ///
+    /// # Panics
+    /// If the inner dimensions differ.
+    pub fn multiply_few(&self, a: MatrixRef<'_>) -> Vec<f32> {
+        let (m, n) = (a.rows, self.n);
+        let mut parts = vec![0.0; m * n.next_multiple_of(NR)];
+        each(&mut parts, m * NR, Parallelism::Pool, |panel, part| {
+            let columns = NR.min(n - panel * NR);
+            self.part(a, panel..panel + 1, &mut part[..m * columns], false);
+        });
+        let mut c = vec![0.0; m * n];
+        for (part, column) in parts.chunks_exact((m * NR).max(1)).zip((0..n).step_by(NR)) {
+            let columns = NR.min(n - column);
+            for (part, c) in part.chunks_exact(columns).zip(c.chunks_exact_mut(n)) {
+                c[column..column + columns].copy_from_slice(part);
             }
+        }
+        c
+    }
+}
+
+/// Calls `tile` with every panel, row and place of a result.
+fn tiles(c: &mut [f32], [m, n]: [usize; 2], tile: impl Fn(usize, usize, Output<'_>)) {
+    let height = tile_rows();
+    for (panel, column) in (0..n).step_by(NR).enumerate() {
+        for row in (0..m).step_by(height) {
+            let out = Output {
+                data: &mut c[row * n + column..],
+                row_stride: n,
+                height: height.min(m - row),
+                width: NR.min(n - column),
+                // While a panel meets its last rows, the next one is fetched: with few rows there
+                // is more to fetch than to compute.
+                ahead: row + height >= m,
+            };
+            tile(panel, row, out);
         }
     }
 }
@@ -179,6 +208,9 @@ mod tests {
                     let packed = Packed::new(b, Precision::F32, parallelism);
                     packed.multiply(a, &mut found, accumulate);
                     assert_eq!(found, expected, "{m} × {n} × {k}");
+                    if !accumulate {
+                        assert_eq!(packed.multiply_few(a), expected, "{m} × {n} × {k}");
+                    }
                 }
             }
         }

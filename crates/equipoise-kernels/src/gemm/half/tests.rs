@@ -1,6 +1,7 @@
 //! The rounding, the bound, and that all ways to the same product agree.
 
 use super::*;
+use crate::gemm::micro::MR;
 use crate::gemm::{Packed, Parallelism, Precision};
 use equipoise_core::{Domain, Stream};
 
@@ -102,6 +103,7 @@ fn every_layout_gives_the_same_bits_within_the_bound() {
                     let packed = Packed::new(right, Precision::Bf16, parallelism);
                     packed.multiply(left, &mut c, false);
                     assert_eq!(c, expected, "{m} × {n} × {k}");
+                    assert_eq!(packed.multiply_few(left), expected, "{m} × {n} × {k}");
                 }
             }
         }
@@ -144,7 +146,7 @@ fn the_widened_way_gives_the_bits_of_the_instruction() {
     let rows: Vec<u32> = random(2 * MR * depth, 5).chunks(2).map(word).collect();
     let panel: Vec<u32> = random(2 * NR * depth, 6).chunks(2).map(word).collect();
     let before = random(MR * stride, 7);
-    for height in 1..=MR {
+    for height in 1..=tile_rows() {
         for width in [1, 15, 16, 17, 31, NR] {
             for accumulate in [false, true] {
                 let run = |instruction: bool| {
