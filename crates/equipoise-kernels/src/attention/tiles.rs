@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::gemm::micro::{self, NR, Output, Rows, tile_rows};
+use crate::gemm::micro::{self, Output, Rows, tile_columns, tile_rows};
 use crate::gemm::{MatrixRef, pack};
 use crate::simd::{dot, exp_sum, max, per_instruction_set};
 
@@ -29,14 +29,16 @@ impl Panels {
     /// Packs an operand into the memory of the last one.
     pub(super) fn pack(&mut self, b: MatrixRef<'_>, depth: usize, columns: usize) {
         (self.depth, self.columns) = (depth, columns);
-        self.data.resize(depth * columns.next_multiple_of(NR), 0.0);
+        self.data
+            .resize(depth * columns.next_multiple_of(tile_columns()), 0.0);
         if depth > 0 && columns > 0 {
             pack::panels(b, 0, depth, 0, columns, &mut self.data);
         }
     }
 
     fn part(&self, panel: usize, inner: &Range<usize>) -> &[f32] {
-        &self.data[(panel * self.depth + inner.start) * NR..][..inner.len() * NR]
+        let columns = tile_columns();
+        &self.data[(panel * self.depth + inner.start) * columns..][..inner.len() * columns]
     }
 
     /// One tile: rows `row..row + height` of `a` with panel `panel`, over `inner`.
@@ -70,15 +72,15 @@ impl Panels {
         for row in (0..rows).step_by(tile_rows()) {
             let height = tile_rows().min(rows - row);
             let needed = last(row + height - 1) + 1;
-            for column in (0..needed).step_by(NR) {
+            for column in (0..needed).step_by(tile_columns()) {
                 let out = Output {
                     data: &mut c[row * stride + column..],
                     row_stride: stride,
                     height,
-                    width: NR.min(self.columns - column),
+                    width: tile_columns().min(self.columns - column),
                     ahead: false,
                 };
-                self.tile(a, row, column / NR, 0..self.depth, out, false);
+                self.tile(a, row, column / tile_columns(), 0..self.depth, out, false);
             }
         }
     }
@@ -104,16 +106,16 @@ impl Panels {
                     continue;
                 }
                 let first = inner.start == needed.start;
-                for column in (0..self.columns).step_by(NR) {
+                for column in (0..self.columns).step_by(tile_columns()) {
                     let out = Output {
                         data: &mut c[row * stride + column..],
                         row_stride: stride,
                         height,
-                        width: NR.min(self.columns - column),
+                        width: tile_columns().min(self.columns - column),
                         ahead: false,
                     };
                     let add = accumulate || !first;
-                    self.tile(a, row, column / NR, inner.clone(), out, add);
+                    self.tile(a, row, column / tile_columns(), inner.clone(), out, add);
                 }
             }
         }

@@ -12,9 +12,12 @@
 //! |computed − Σ aᵢbᵢ| ≤ (2⁻⁷ + 2⁻¹⁶ + k·2⁻²³) · Σ |aᵢbᵢ|        (numbers above 2⁻¹⁰⁰)
 //! ```
 
+use std::cell::Cell;
+
 use super::MatrixRef;
-use super::micro::{MR_AVX512, NR, Output, Tile, tile_rows};
-use crate::simd::per_instruction_set;
+use super::micro::{MR_AVX512, NR, NR_AVX2, Output, Rows, tile_columns, tile_rows};
+use super::pack::Left;
+use crate::simd::{InstructionSet, instruction_set, per_instruction_set};
 
 /// The bits of x rounded to bfloat16, nearest even, in the high half of a word. NaN stays NaN.
 #[inline(always)]
@@ -61,8 +64,8 @@ per_instruction_set! {
 const ZEROS: [f32; NR] = [0.0; NR];
 
 /// Copies `width` columns of `b` from `column` on into a panel: pair by pair of inner positions
-/// `inner..inner + depth`, [`NR`] words each, filled up with zeros.
-pub(super) fn panel(
+/// `inner..inner + depth`, N words each, filled up with zeros.
+pub(super) fn panel<const N: usize>(
     b: MatrixRef<'_>,
     inner: usize,
     depth: usize,
@@ -70,7 +73,7 @@ pub(super) fn panel(
     width: usize,
     out: &mut [u32],
 ) {
-    let (out, _) = out.as_chunks_mut::<NR>();
+    let (out, _) = out.as_chunks_mut::<N>();
     let first = inner * b.row_stride + column * b.column_stride;
     if b.column_stride == 1 {
         for (p, out) in out.iter_mut().enumerate() {
@@ -84,7 +87,7 @@ pub(super) fn panel(
         return;
     }
     // Columns lie along the inner dimension: sixteen words of each at a time, then across.
-    let mut words = [[0_u32; 16]; NR];
+    let mut words = [[0_u32; 16]; N];
     let mut gathered = [0.0_f32; 32];
     for (chunk, out) in out.chunks_mut(16).enumerate() {
         let start = 32 * chunk;
@@ -106,6 +109,88 @@ pub(super) fn panel(
                 *out = words[p];
             }
         }
+    }
+}
+
+/// Both numbers of a pair, in the order in which their products are added.
+#[inline(always)]
+fn widen(pair: u32) -> [f32; 2] {
+    [
+        f32::from_bits(pair & 0xffff_0000),
+        f32::from_bits(pair << 16),
+    ]
+}
+
+/// [`panel`] for a machine without the instruction: each pair of inner positions as two rows of rounded
+/// numbers, the odd one first. A chain of fused multiply-adds over them is what the instruction does.
+pub(super) fn widened_panel(
+    b: MatrixRef<'_>,
+    depth: usize,
+    column: usize,
+    width: usize,
+    out: &mut [f32],
+) {
+    let columns = tile_columns();
+    let mut pairs = vec![0; out.len() / 2];
+    match columns {
+        NR_AVX2 => panel::<NR_AVX2>(b, 0, depth, column, width, &mut pairs),
+        _ => panel::<NR>(b, 0, depth, column, width, &mut pairs),
+    }
+    let rows = out.chunks_exact_mut(2 * columns);
+    for (rows, pairs) in rows.zip(pairs.chunks_exact(columns)) {
+        let (odd, even) = rows.split_at_mut(columns);
+        for ((odd, even), &pair) in odd.iter_mut().zip(even).zip(pairs) {
+            [*odd, *even] = widen(pair);
+        }
+    }
+}
+
+per_instruction_set! {
+    fn widen_all(pairs: &[u32], out: &mut [f32]) {
+        let (out, _) = out.as_chunks_mut::<2>();
+        for (out, &pair) in out.iter_mut().zip(pairs) {
+            *out = widen(pair);
+        }
+    }
+}
+
+thread_local! {
+    static PAIRS: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
+}
+
+/// [`left`] for a machine without the instruction, in the order of [`widened_panel`].
+pub(super) fn widened_left<'a>(
+    a: MatrixRef<'_>,
+    inner: usize,
+    depth: usize,
+    buffer: &'a mut Vec<f32>,
+) -> Left<'a> {
+    let mut pairs = PAIRS.take();
+    let rows = left(a, inner, depth, &mut pairs);
+    let (row_stride, column_stride) = (rows.row_stride, rows.column_stride);
+    buffer.resize(2 * rows.data.len(), 0.0);
+    let left = if column_stride == 1 {
+        widen_all(rows.data, buffer);
+        (2 * row_stride, 1)
+    } else {
+        // Rows side by side: a line of pairs becomes two.
+        let lines = buffer.chunks_exact_mut(2 * column_stride);
+        for (pairs, lines) in rows.data.chunks_exact(column_stride).zip(lines) {
+            let (odd, even) = lines.split_at_mut(column_stride);
+            for ((odd, even), &pair) in odd.iter_mut().zip(even).zip(pairs) {
+                [*odd, *even] = widen(pair);
+            }
+        }
+        (1, column_stride)
+    };
+    PAIRS.set(pairs);
+    Left {
+        rows: Rows {
+            data: buffer,
+            row_stride: left.0,
+            column_stride: left.1,
+        },
+        per_row: left.0,
     }
 }
 
@@ -164,10 +249,11 @@ pub(super) fn left<'a>(
     }
 }
 
-/// `out = rows · panel`, or `out += rows · panel` if `accumulate`, over `depth` pairs.
+/// `out = rows · panel`, or `out += rows · panel` if `accumulate`, over `depth` pairs, by the
+/// instruction.
 ///
 /// # Panics
-/// If the operands do not hold `depth` pairs of the output's height, or the output's sizes are not
+/// If this machine has no such instruction, the operands do not hold `depth` pairs of the output's height, or the output's sizes are not
 /// in `1..=tile_rows()` and `1..=NR` or past its data.
 pub(super) fn multiply(
     rows: PairRows<'_>,
@@ -181,14 +267,13 @@ pub(super) fn multiply(
     let last = (out.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
     assert!(last < rows.data.len());
     assert!((out.height - 1) * out.row_stride + out.width <= out.data.len());
+    assert!(has_instruction(), "asked for where it exists");
     #[cfg(target_arch = "x86_64")]
-    if has_instruction() {
-        // SAFETY: the instructions were found on this machine, and the assertions above are the
-        // function's requirements.
-        unsafe { multiply_avx512bf16(rows, panel, depth, out, accumulate) };
-        return;
+    // SAFETY: the instructions were found on this machine, and the assertions above are the
+    // function's requirements.
+    unsafe {
+        multiply_avx512bf16(rows, panel, depth, out, accumulate);
     }
-    multiply_widened(rows, panel, depth, out, accumulate);
 }
 
 /// Whether this machine multiplies bfloat16 directly; without, such products are exact in the same
@@ -196,65 +281,11 @@ pub(super) fn multiply(
 pub fn has_instruction() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512f")
+        is_x86_feature_detected!("avx512bf16") && instruction_set() == InstructionSet::Avx512
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
         false
-    }
-}
-
-/// Every step widens both halves and does two fused multiply-adds.
-fn multiply_widened(
-    rows: PairRows<'_>,
-    panel: &[u32],
-    depth: usize,
-    out: Output<'_>,
-    accumulate: bool,
-) {
-    let mut tile = Tile::zero();
-    if accumulate {
-        for (i, line) in tile.0.iter_mut().enumerate().take(out.height) {
-            let c = &out.data[i * out.row_stride..][..out.width];
-            line[..out.width].copy_from_slice(c);
-        }
-    }
-    widened_tile(
-        rows.data,
-        rows.row_stride,
-        rows.column_stride,
-        out.height,
-        panel,
-        depth,
-        &mut tile,
-    );
-    for (i, line) in tile.0.iter().enumerate().take(out.height) {
-        let c = &mut out.data[i * out.row_stride..][..out.width];
-        c.copy_from_slice(&line[..out.width]);
-    }
-}
-
-per_instruction_set! {
-    fn widened_tile(
-        rows: &[u32],
-        row_stride: usize,
-        column_stride: usize,
-        height: usize,
-        panel: &[u32],
-        depth: usize,
-        tile: &mut Tile,
-    ) {
-        let (panel, _) = panel.as_chunks::<NR>();
-        for (i, line) in tile.0.iter_mut().enumerate().take(height) {
-            for (p, b) in panel.iter().enumerate().take(depth) {
-                let a = rows[i * row_stride + p * column_stride];
-                let (even, odd) = (f32::from_bits(a << 16), f32::from_bits(a & 0xffff_0000));
-                for (c, &b) in line.iter_mut().zip(b) {
-                    *c = odd.mul_add(f32::from_bits(b & 0xffff_0000), *c);
-                    *c = even.mul_add(f32::from_bits(b << 16), *c);
-                }
-            }
-        }
     }
 }
 

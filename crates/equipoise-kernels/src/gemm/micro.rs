@@ -6,8 +6,10 @@ use crate::simd::{InstructionSet, instruction_set};
 pub(crate) const MR: usize = 12;
 /// Rows of an AVX-512 tile: with two registers each, half of them.
 pub(super) const MR_AVX512: usize = 8;
-/// Columns of a tile: two AVX-512 registers.
+/// The most columns a tile has: two AVX-512 registers.
 pub(crate) const NR: usize = 32;
+/// Columns of an AVX2 tile: two registers.
+pub(super) const NR_AVX2: usize = 16;
 
 /// Rows of a tile on this machine: what goes into its registers. No result depends on it.
 #[inline]
@@ -15,6 +17,15 @@ pub(crate) fn tile_rows() -> usize {
     match instruction_set() {
         InstructionSet::Avx512 => MR_AVX512,
         InstructionSet::Avx2 | InstructionSet::Portable => MR,
+    }
+}
+
+/// Columns of a tile, and so of a packed panel, on this machine.
+#[inline]
+pub(crate) fn tile_columns() -> usize {
+    match instruction_set() {
+        InstructionSet::Avx2 => NR_AVX2,
+        InstructionSet::Avx512 | InstructionSet::Portable => NR,
     }
 }
 
@@ -34,7 +45,7 @@ impl Tile {
             data: self.0.as_flattened_mut(),
             row_stride: NR,
             height,
-            width: NR,
+            width: tile_columns(),
             ahead: false,
         }
     }
@@ -48,7 +59,7 @@ pub(crate) struct Rows<'a> {
     pub(crate) column_stride: usize,
 }
 
-/// Up to [`tile_rows`] rows and [`NR`] columns of the result, read and written where they are.
+/// Up to [`tile_rows`] rows and [`tile_columns`] of the result, read and written where they are.
 pub(crate) struct Output<'a> {
     /// Whether what lies behind the panel is wanted next, and should be fetched meanwhile: a hint.
     pub(crate) ahead: bool,
@@ -59,11 +70,11 @@ pub(crate) struct Output<'a> {
 }
 
 /// `out = rows · panel`, or `out += rows · panel` if `accumulate`, the panel being `depth` rows of
-/// [`NR`] packed columns.
+/// [`tile_columns`] packed columns.
 ///
 /// # Panics
 /// If the operands do not hold `depth` columns of the output's height, or the output's sizes are
-/// not in `1..=tile_rows()` and `1..=NR` or past its data.
+/// not in `1..=tile_rows()` and `1..=tile_columns()` or past its data.
 pub(crate) fn multiply(
     rows: Rows<'_>,
     panel: &[f32],
@@ -71,8 +82,8 @@ pub(crate) fn multiply(
     out: Output<'_>,
     accumulate: bool,
 ) {
-    assert!((1..=tile_rows()).contains(&out.height) && (1..=NR).contains(&out.width));
-    assert!(panel.len() == depth * NR && depth > 0);
+    assert!((1..=tile_rows()).contains(&out.height) && (1..=tile_columns()).contains(&out.width));
+    assert!(panel.len() == depth * tile_columns() && depth > 0);
     let last = (out.height - 1) * rows.row_stride + (depth - 1) * rows.column_stride;
     assert!(last < rows.data.len());
     assert!((out.height - 1) * out.row_stride + out.width <= out.data.len());
@@ -84,19 +95,19 @@ pub(crate) fn multiply(
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { multiply_avx2(rows, panel, depth, out, accumulate) },
-        _ => multiply_portable(rows, panel, depth, out, accumulate),
+        _ => multiply_portable::<NR>(rows, panel, depth, out, accumulate),
     }
 }
 
 /// The definition the other two agree with bit for bit.
-fn multiply_portable(
+fn multiply_portable<const N: usize>(
     rows: Rows<'_>,
     panel: &[f32],
     depth: usize,
     out: Output<'_>,
     accumulate: bool,
 ) {
-    let (panel, _) = panel.as_chunks::<NR>();
+    let (panel, _) = panel.as_chunks::<N>();
     for i in 0..out.height {
         let c = &mut out.data[i * out.row_stride..][..out.width];
         if !accumulate {
@@ -196,7 +207,7 @@ const MR_AVX2: usize = 6;
 
 /// # Safety
 /// The machine must have AVX2 and FMA; `rows`, `panel` and `out` as for [`multiply_avx512`], but for
-/// up to [`MR`] rows.
+/// up to [`MR`] rows and [`NR_AVX2`] columns.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn multiply_avx2(
@@ -206,34 +217,36 @@ unsafe fn multiply_avx2(
     out: Output<'_>,
     accumulate: bool,
 ) {
-    const WIDTH: usize = NR / 2;
-    // Half a panel stays in the first-level cache while both halves of the rows meet it.
-    for column in (0..out.width).step_by(WIDTH) {
-        let width = WIDTH.min(out.width - column);
-        for row in (0..out.height).step_by(MR_AVX2) {
-            let height = MR_AVX2.min(out.height - row);
-            let offsets = row_offsets(&rows, row, out.height);
-            let panel = &panel[column..];
-            let c = &mut out.data[row * out.row_stride + column..];
-            if (height, width) == (MR_AVX2, WIDTH) {
-                let (c, stride) = (c.as_mut_ptr(), out.row_stride);
-                // SAFETY: the output holds six rows of sixteen columns from here; the rest is passed on.
-                unsafe { piece_avx2(rows, offsets, panel, depth, c, stride, accumulate) };
-                continue;
+    for row in (0..out.height).step_by(MR_AVX2) {
+        let height = MR_AVX2.min(out.height - row);
+        let offsets = row_offsets(&rows, row, out.height);
+        let c = &mut out.data[row * out.row_stride..];
+        if (height, out.width) == (MR_AVX2, NR_AVX2) {
+            let (c, stride) = (c.as_mut_ptr(), out.row_stride);
+            // SAFETY: the output holds six rows of sixteen columns from here; the rest is passed on.
+            unsafe {
+                piece_avx2(
+                    rows, offsets, panel, depth, c, stride, accumulate, out.ahead,
+                )
+            };
+            continue;
+        }
+        // A piece at the edge is computed whole, beside the output.
+        let mut piece = [[0.0; NR_AVX2]; MR_AVX2];
+        if accumulate {
+            for (i, line) in piece.iter_mut().enumerate().take(height) {
+                line[..out.width].copy_from_slice(&c[i * out.row_stride..][..out.width]);
             }
-            // A piece at the edge is computed whole, beside the output.
-            let mut piece = [[0.0; WIDTH]; MR_AVX2];
-            if accumulate {
-                for (i, line) in piece.iter_mut().enumerate().take(height) {
-                    line[..width].copy_from_slice(&c[i * out.row_stride..][..width]);
-                }
-            }
-            let whole = piece.as_flattened_mut().as_mut_ptr();
-            // SAFETY: as above, with an output of its own.
-            unsafe { piece_avx2(rows, offsets, panel, depth, whole, WIDTH, accumulate) };
-            for (i, line) in piece.iter().enumerate().take(height) {
-                c[i * out.row_stride..][..width].copy_from_slice(&line[..width]);
-            }
+        }
+        let whole = piece.as_flattened_mut().as_mut_ptr();
+        // SAFETY: as above, with an output of its own.
+        unsafe {
+            piece_avx2(
+                rows, offsets, panel, depth, whole, NR_AVX2, accumulate, out.ahead,
+            )
+        };
+        for (i, line) in piece.iter().enumerate().take(height) {
+            c[i * out.row_stride..][..out.width].copy_from_slice(&line[..out.width]);
         }
     }
 }
@@ -243,9 +256,13 @@ unsafe fn multiply_avx2(
 /// # Safety
 /// The machine must have AVX2 and FMA; `c` must be valid for six rows of sixteen floats, `c_stride`
 /// apart; every offset plus `(depth - 1) · column_stride` must be below the length of the rows'
-/// data; and the panel must hold sixteen floats at each of `depth` places [`NR`] apart.
+/// data; and the panel must hold `depth` rows of sixteen floats.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "inlined; a structure would be taken apart at once"
+)]
 unsafe fn piece_avx2(
     rows: Rows<'_>,
     offsets: [usize; MR_AVX2],
@@ -254,6 +271,7 @@ unsafe fn piece_avx2(
     c: *mut f32,
     c_stride: usize,
     accumulate: bool,
+    ahead: bool,
 ) {
     use std::arch::x86_64::{
         _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
@@ -276,6 +294,9 @@ unsafe fn piece_avx2(
         let mut b = panel.as_ptr();
         let mut a = rows.data.as_ptr();
         for _ in 0..depth {
+            if ahead {
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(depth * NR_AVX2).cast());
+            }
             let b_low = _mm256_loadu_ps(b);
             let b_high = _mm256_loadu_ps(b.add(8));
             for i in 0..MR_AVX2 {
@@ -283,7 +304,7 @@ unsafe fn piece_avx2(
                 low[i] = _mm256_fmadd_ps(x, b_low, low[i]);
                 high[i] = _mm256_fmadd_ps(x, b_high, high[i]);
             }
-            b = b.wrapping_add(NR);
+            b = b.wrapping_add(NR_AVX2);
             a = a.wrapping_add(rows.column_stride);
         }
         for i in 0..MR_AVX2 {
@@ -298,71 +319,81 @@ unsafe fn piece_avx2(
 mod tests {
     use super::*;
 
-    /// The instruction sets this machine lacks cannot be tested here, but those it has must all
-    /// agree, not only the best one; and none may write beside its part of the output.
-    #[test]
-    fn every_available_instruction_set_gives_the_same_bits() {
-        const STRIDE: usize = NR + 3;
-        let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-        let data: Vec<f32> = (0..MR * 50).map(number).collect();
-        let panel: Vec<f32> = (0..50 * NR).map(|i| number(i + 77)).collect();
+    const DEPTH: usize = 50;
+    const STRIDE: usize = NR + 3;
+
+    fn number(i: usize) -> f32 {
+        ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0
+    }
+
+    type Multiply<'a> = &'a dyn Fn(Rows<'_>, &[f32], Output<'_>, bool);
+
+    /// All sizes of a tile: the result is that of the definition, and nothing beside the output is
+    /// written.
+    fn check<const N: usize>(what: &str, most_rows: usize, multiply: Multiply<'_>) {
+        let data: Vec<f32> = (0..MR * DEPTH).map(number).collect();
+        let panel: Vec<f32> = (0..DEPTH * N).map(|i| number(i + 77)).collect();
         let before: Vec<f32> = (0..MR * STRIDE).map(|i| number(i + 99)).collect();
-        type Multiply<'a> = &'a dyn Fn(Rows<'_>, Output<'_>, bool);
-        let run = |height: usize, width: usize, accumulate: bool, multiply: Multiply<'_>| {
-            let mut data_after = before.clone();
-            let rows = Rows {
-                data: &data[..height * 50],
-                row_stride: 50,
-                column_stride: 1,
-            };
-            // No longer than it has to be, so that a read past the end is found.
-            let out = Output {
-                data: &mut data_after[..(height - 1) * STRIDE + width],
-                row_stride: STRIDE,
-                height,
-                width,
-                ahead: false,
-            };
-            multiply(rows, out, accumulate);
-            data_after
-        };
-        for height in 1..=MR {
-            for width in [1, 7, 15, 16, 17, 31, NR] {
+        for height in 1..=most_rows {
+            for width in [1, 7, 15, 16, 17, 31, NR].into_iter().filter(|&w| w <= N) {
                 for accumulate in [false, true] {
-                    let run = |multiply: Multiply<'_>| run(height, width, accumulate, multiply);
-                    let expected = run(&|rows, out, accumulate| {
-                        multiply_portable(rows, &panel, 50, out, accumulate);
+                    let run = |multiply: Multiply<'_>| {
+                        let mut after = before.clone();
+                        let rows = Rows {
+                            data: &data[..height * DEPTH],
+                            row_stride: DEPTH,
+                            column_stride: 1,
+                        };
+                        // No longer than it has to be, so that a read past the end is found.
+                        let out = Output {
+                            data: &mut after[..(height - 1) * STRIDE + width],
+                            row_stride: STRIDE,
+                            height,
+                            width,
+                            ahead: false,
+                        };
+                        multiply(rows, &panel, out, accumulate);
+                        after
+                    };
+                    let expected = run(&|rows, panel, out, accumulate| {
+                        multiply_portable::<N>(rows, panel, DEPTH, out, accumulate);
                     });
                     for (at, (now, before)) in expected.iter().zip(&before).enumerate() {
                         let inside = at / STRIDE < height && at % STRIDE < width;
                         assert!(inside || now == before, "{height} × {width}: {at}");
                     }
-                    #[cfg(target_arch = "x86_64")]
-                    {
-                        if is_x86_feature_detected!("avx512f") && height <= MR_AVX512 {
-                            let found = run(&|rows, out, accumulate| {
-                                // SAFETY: the feature was just detected, and the operands have 50
-                                // columns and the output its rows and columns.
-                                unsafe { multiply_avx512(rows, &panel, 50, out, accumulate) };
-                            });
-                            assert_eq!(found, expected, "{height} × {width}, AVX-512");
-                        }
-                        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                            let found = run(&|rows, out, accumulate| {
-                                // SAFETY: as above.
-                                unsafe { multiply_avx2(rows, &panel, 50, out, accumulate) };
-                            });
-                            assert_eq!(found, expected, "{height} × {width}, AVX2");
-                        }
-                    }
-                    if height <= tile_rows() {
-                        let found = run(&|rows, out, accumulate| {
-                            multiply(rows, &panel, 50, out, accumulate);
-                        });
-                        assert_eq!(found, expected, "{height} × {width}");
-                    }
+                    assert_eq!(run(multiply), expected, "{what}, {height} × {width}");
                 }
             }
+        }
+    }
+
+    /// The instruction sets this machine lacks cannot be tested here, but those it has must all
+    /// agree, not only the best one.
+    #[test]
+    fn every_available_instruction_set_gives_the_same_bits() {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if instruction_set() == InstructionSet::Avx512 {
+                check::<NR>("AVX-512", MR_AVX512, &|rows, panel, out, accumulate| {
+                    // SAFETY: the instruction set was found, and the operands have DEPTH columns and
+                    // the output its rows and columns.
+                    unsafe { multiply_avx512(rows, panel, DEPTH, out, accumulate) };
+                });
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                check::<NR_AVX2>("AVX2", MR, &|rows, panel, out, accumulate| {
+                    // SAFETY: as above.
+                    unsafe { multiply_avx2(rows, panel, DEPTH, out, accumulate) };
+                });
+            }
+        }
+        let chosen: Multiply<'_> = &|rows, panel, out, accumulate| {
+            multiply(rows, panel, DEPTH, out, accumulate);
+        };
+        match tile_columns() {
+            NR_AVX2 => check::<NR_AVX2>("the chosen one", tile_rows(), chosen),
+            _ => check::<NR>("the chosen one", tile_rows(), chosen),
         }
     }
 }

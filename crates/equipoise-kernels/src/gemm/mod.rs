@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 pub use packed::Packed;
 
-use micro::{NR, Output, Tile, tile_rows};
+use micro::{Output, Tile, tile_columns, tile_rows};
 
 /// Inner-dimension block: one packed panel of this depth (256 × 32 floats) stays in the first-level
 /// cache while the rows pass by.
@@ -140,67 +140,82 @@ pub fn matmul(
         }
         return;
     }
-    with_buffer(KC.min(k) * NC.min(n.next_multiple_of(NR)), |packed| {
-        for column in (0..n).step_by(NC) {
-            let columns = NC.min(n - column);
-            for inner in (0..k).step_by(KC) {
-                let depth = KC.min(k - inner);
-                pack::panels(b, inner, depth, column, columns, packed);
-                let block = Block {
-                    inner,
-                    depth,
-                    column,
-                    columns,
-                    panels: packed,
-                    accumulate: accumulate || inner > 0,
-                };
-                let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
-                match parallelism {
-                    Parallelism::Pool if m > MC => {
-                        c.par_chunks_mut(MC * n).enumerate().for_each(task);
+    with_buffer(
+        KC.min(k) * NC.min(n.next_multiple_of(tile_columns())),
+        |packed| {
+            for column in (0..n).step_by(NC) {
+                let columns = NC.min(n - column);
+                for inner in (0..k).step_by(KC) {
+                    let depth = KC.min(k - inner);
+                    pack::panels(b, inner, depth, column, columns, packed);
+                    let block = Block {
+                        inner,
+                        depth,
+                        column,
+                        columns,
+                        panels: packed,
+                        accumulate: accumulate || inner > 0,
+                    };
+                    let task = |(at, rows): (usize, &mut [f32])| block.product(a, at * MC, rows, n);
+                    match parallelism {
+                        Parallelism::Pool if m > MC => {
+                            c.par_chunks_mut(MC * n).enumerate().for_each(task);
+                        }
+                        _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                     }
-                    _ => c.chunks_mut(MC * n).enumerate().for_each(task),
                 }
             }
-        }
-    });
+        },
+    );
 }
 
-/// `y = x·wᵀ` for a few rows of `x` on this thread, the weights read where they are.
+/// `y = x·wᵀ`, or `y += x·wᵀ` if `accumulate`, for a few rows of `x` on this thread, the weights read
+/// where they are.
 ///
 /// The result is the same to the last bit as [`matmul`]'s; only the roles of the operands inside the
 /// tiles are exchanged, so that not the weights are packed but the rows.
-/// `x` is `rows × k`, `w` is `n × k`, `y` is `rows × n`, all row-major.
+/// `x` is `rows × k`, `w` is `n × k`, `y` is `rows × n`, all row-major; the sizes are given as
+/// `[rows, n, k]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn linear_rows(x: &[f32], w: &[f32], y: &mut [f32], rows: usize, n: usize, k: usize) {
+pub fn linear_rows(
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+    [rows, n, k]: [usize; 3],
+    accumulate: bool,
+) {
     assert_eq!(rows.checked_mul(n), Some(y.len()), "linear {n} × {k}");
     if k == 0 {
-        y.fill(0.0);
+        if !accumulate {
+            y.fill(0.0);
+        }
         return;
     }
     let weights = MatrixRef::row_major(w, n, k);
     let columns = MatrixRef::row_major(x, rows, k).transposed();
-    with_buffer(KC.min(k) * NR, |packed| {
-        for row in (0..rows).step_by(NR) {
-            let width = NR.min(rows - row);
+    let most = tile_columns();
+    with_buffer(KC.min(k) * most, |packed| {
+        for row in (0..rows).step_by(most) {
+            let width = most.min(rows - row);
             for inner in (0..k).step_by(KC) {
                 let depth = KC.min(k - inner);
                 pack::panels(columns, inner, depth, row, width, packed);
                 for output in (0..n).step_by(tile_rows()) {
                     let height = tile_rows().min(n - output);
                     let mut tile = Tile::zero();
-                    if inner > 0 {
+                    let continued = accumulate || inner > 0;
+                    if continued {
                         for (i, lane) in tile.0.iter_mut().enumerate().take(height) {
                             for (j, value) in lane[..width].iter_mut().enumerate() {
                                 *value = y[(row + j) * n + output + i];
                             }
                         }
                     }
-                    let panel = &packed[..depth * NR];
+                    let panel = &packed[..depth * most];
                     let weights = rows_from(weights, output, inner);
-                    micro::multiply(weights, panel, depth, tile.output(height), inner > 0);
+                    micro::multiply(weights, panel, depth, tile.output(height), continued);
                     for j in 0..width {
                         let out = &mut y[(row + j) * n + output..][..height];
                         for (i, value) in out.iter_mut().enumerate() {
@@ -228,15 +243,16 @@ impl Block<'_> {
     /// Its part of the rows of `c`, which are those of `a` from `row` on and `n` long.
     fn product(&self, a: MatrixRef<'_>, row: usize, c: &mut [f32], n: usize) {
         let rows = c.len() / n;
-        for start in (0..self.columns).step_by(NR) {
-            let panel = &self.panels[start * self.depth..][..self.depth * NR];
+        let width = tile_columns();
+        for start in (0..self.columns).step_by(width) {
+            let panel = &self.panels[start * self.depth..][..self.depth * width];
             for i in (0..rows).step_by(tile_rows()) {
                 let a = rows_from(a, row + i, self.inner);
                 let out = Output {
                     data: &mut c[i * n + self.column + start..],
                     row_stride: n,
                     height: tile_rows().min(rows - i),
-                    width: NR.min(self.columns - start),
+                    width: width.min(self.columns - start),
                     ahead: false,
                 };
                 micro::multiply(a, panel, self.depth, out, self.accumulate);
@@ -335,8 +351,18 @@ mod tests {
                 }
             }
             let mut y = vec![f32::NAN; m * n];
-            linear_rows(&a, &b_t, &mut y, m, n, k);
+            linear_rows(&a, &b_t, &mut y, [m, n, k], false);
             assert_eq!(y, expected, "rows, {m} × {n} × {k}");
+            let mut expected = expected;
+            matmul(
+                layouts_a[0],
+                layouts_b[0],
+                &mut expected,
+                true,
+                Parallelism::Serial,
+            );
+            linear_rows(&a, &b_t, &mut y, [m, n, k], true);
+            assert_eq!(y, expected, "rows added, {m} × {n} × {k}");
         }
     }
 

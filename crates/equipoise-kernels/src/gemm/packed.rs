@@ -10,8 +10,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::half;
-use super::micro::{self, NR, Output, tile_rows};
-use super::{KC, MatrixRef, Parallelism, Precision, pack, rows_from};
+use super::micro::{self, NR, Output, tile_columns, tile_rows};
+use super::{KC, MatrixRef, Parallelism, Precision, pack};
 
 /// Inner positions done at a time in bfloat16: as many bytes as in single precision.
 const HALF_KC: usize = 2 * KC;
@@ -19,17 +19,41 @@ const HALF_KC: usize = 2 * KC;
 /// A `k × n` right operand, packed.
 #[derive(Clone, Debug, Default)]
 pub struct Packed {
-    precision: Precision,
+    way: Way,
     k: usize,
     n: usize,
-    /// Panel after panel of `NR` columns, each inner index by inner index.
+    /// Panel after panel of a tile's columns, each inner index by inner index. In bfloat16 without an
+    /// instruction for it, widened as [`half::widened_panel`] says.
     panels: Vec<f32>,
-    /// The same in pairs of inner indices.
+    /// The same in pairs of inner indices, in bfloat16.
     pairs: Vec<u32>,
 }
 
 thread_local! {
-    static LEFT: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
+    static PAIRS: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
+    static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// How a product in a precision is computed on this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Way {
+    /// Single precision.
+    #[default]
+    Exact,
+    /// Rounded operands, widened and multiplied in single precision in the order of the instruction.
+    Widened,
+    /// Rounded operands in pairs, by the instruction.
+    Pairs,
+}
+
+impl From<Precision> for Way {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::Exact,
+            Precision::Bf16 if half::has_instruction() => Self::Pairs,
+            Precision::Bf16 => Self::Widened,
+        }
+    }
 }
 
 impl Packed {
@@ -42,23 +66,45 @@ impl Packed {
 
     /// Copies another operand into the same memory.
     pub fn pack(&mut self, b: MatrixRef<'_>, precision: Precision, parallelism: Parallelism) {
-        (self.k, self.n, self.precision) = (b.rows, b.columns, precision);
+        self.pack_for(b, precision.into(), parallelism);
+    }
+
+    pub(super) fn pack_for(&mut self, b: MatrixRef<'_>, way: Way, parallelism: Parallelism) {
+        (self.k, self.n, self.way) = (b.rows, b.columns, way);
         let (k, n) = (self.k, self.n);
-        let panels = n.div_ceil(NR);
-        let width = |panel: usize| NR.min(n - panel * NR);
-        match precision {
-            Precision::F32 => {
-                self.panels.resize(panels * NR * k, 0.0);
-                each(&mut self.panels, k * NR, parallelism, |panel, out| {
-                    pack::panels(b, 0, k, panel * NR, width(panel), out);
+        let columns = tile_columns();
+        let panels = n.div_ceil(columns);
+        let width = |panel: usize| columns.min(n - panel * columns);
+        match way {
+            Way::Exact => {
+                self.panels.resize(panels * columns * k, 0.0);
+                each(&mut self.panels, k * columns, parallelism, |panel, out| {
+                    pack::panels(b, 0, k, panel * columns, width(panel), out);
                 });
             }
-            Precision::Bf16 => {
+            Way::Widened => {
+                let depth = k.next_multiple_of(2);
+                self.panels.resize(panels * columns * depth, 0.0);
+                each(
+                    &mut self.panels,
+                    depth * columns,
+                    parallelism,
+                    |panel, out| {
+                        half::widened_panel(b, k, panel * columns, width(panel), out);
+                    },
+                );
+            }
+            Way::Pairs => {
                 let depth = k.div_ceil(2);
-                self.pairs.resize(panels * NR * depth, 0);
-                each(&mut self.pairs, depth * NR, parallelism, |panel, out| {
-                    half::panel(b, 0, k, panel * NR, width(panel), out);
-                });
+                self.pairs.resize(panels * columns * depth, 0);
+                each(
+                    &mut self.pairs,
+                    depth * columns,
+                    parallelism,
+                    |panel, out| {
+                        half::panel::<NR>(b, 0, k, panel * columns, width(panel), out);
+                    },
+                );
             }
         }
     }
@@ -80,13 +126,14 @@ impl Packed {
     /// # Panics
     /// If the shapes do not fit.
     pub fn multiply(&self, a: MatrixRef<'_>, c: &mut [f32], accumulate: bool) {
-        self.part(a, 0..self.n.div_ceil(NR), c, accumulate);
+        self.part(a, 0..self.n.div_ceil(tile_columns()), c, accumulate);
     }
 
     /// The columns of some panels: `c` has as many.
     fn part(&self, a: MatrixRef<'_>, panels: Range<usize>, c: &mut [f32], accumulate: bool) {
         let (m, k) = (a.rows, self.k);
-        let n = self.n.min(panels.end * NR) - panels.start * NR;
+        let columns = tile_columns();
+        let n = self.n.min(panels.end * columns) - panels.start * columns;
         assert_eq!(a.columns, k, "inner dimensions");
         assert_eq!(Some(c.len()), m.checked_mul(n), "the result is {m} × {n}");
         if m == 0 || n == 0 || k == 0 {
@@ -95,36 +142,55 @@ impl Packed {
             }
             return;
         }
-        match self.precision {
-            Precision::F32 => {
-                for inner in (0..k).step_by(KC) {
-                    let depth = KC.min(k - inner);
-                    tiles(c, [m, n], |panel, row, out| {
-                        let start = ((panels.start + panel) * k + inner) * NR;
-                        let panel = &self.panels[start..][..depth * NR];
-                        let a = rows_from(a, row, inner);
-                        micro::multiply(a, panel, depth, out, accumulate || inner > 0);
-                    });
-                }
-            }
-            Precision::Bf16 => {
+        match self.way {
+            Way::Pairs => self.by_pairs(a, panels, n, c, accumulate),
+            way => {
+                let widened = way == Way::Widened;
+                let stored = if widened { k.next_multiple_of(2) } else { k };
                 let mut buffer = LEFT.take();
-                for inner in (0..k).step_by(HALF_KC) {
-                    let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
-                    let depth = HALF_KC.min(k - inner).div_ceil(2);
+                for inner in (0..stored).step_by(KC) {
+                    let depth = KC.min(stored - inner);
+                    let left = match widened {
+                        true => half::widened_left(a, inner, KC.min(k - inner), &mut buffer),
+                        false => pack::left(a, inner, depth, &mut buffer),
+                    };
                     tiles(c, [m, n], |panel, row, out| {
-                        let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
-                        let panel = &self.pairs[start..][..depth * NR];
-                        let rows = half::PairRows {
-                            data: &left.data[row * left.row_stride..],
-                            ..left
-                        };
-                        half::multiply(rows, panel, depth, out, accumulate || inner > 0);
+                        let start = ((panels.start + panel) * stored + inner) * columns;
+                        let panel = &self.panels[start..][..depth * columns];
+                        let add = accumulate || inner > 0;
+                        micro::multiply(left.tile(row), panel, depth, out, add);
                     });
                 }
                 LEFT.set(buffer);
             }
         }
+    }
+
+    /// The same by the instruction.
+    fn by_pairs(
+        &self,
+        a: MatrixRef<'_>,
+        panels: Range<usize>,
+        n: usize,
+        c: &mut [f32],
+        accumulate: bool,
+    ) {
+        let (m, k) = (a.rows, self.k);
+        let mut buffer = PAIRS.take();
+        for inner in (0..k).step_by(HALF_KC) {
+            let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
+            let depth = HALF_KC.min(k - inner).div_ceil(2);
+            tiles(c, [m, n], |panel, row, out| {
+                let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
+                let panel = &self.pairs[start..][..depth * NR];
+                let rows = half::PairRows {
+                    data: &left.data[row * left.row_stride..],
+                    ..left
+                };
+                half::multiply(rows, panel, depth, out, accumulate || inner > 0);
+            });
+        }
+        PAIRS.set(buffer);
     }
 
     /// `a·b` for few rows of `a`, the columns spread over the current rayon pool. The bits of
@@ -133,17 +199,20 @@ impl Packed {
     /// # Panics
     /// If the inner dimensions differ.
     pub fn multiply_few(&self, a: MatrixRef<'_>) -> Vec<f32> {
-        let (m, n) = (a.rows, self.n);
-        let mut parts = vec![0.0; m * n.next_multiple_of(NR)];
-        each(&mut parts, m * NR, Parallelism::Pool, |panel, part| {
-            let columns = NR.min(n - panel * NR);
-            self.part(a, panel..panel + 1, &mut part[..m * columns], false);
+        let (m, n, columns) = (a.rows, self.n, tile_columns());
+        let mut parts = vec![0.0; m * n.next_multiple_of(columns)];
+        each(&mut parts, m * columns, Parallelism::Pool, |panel, part| {
+            let width = columns.min(n - panel * columns);
+            self.part(a, panel..panel + 1, &mut part[..m * width], false);
         });
         let mut c = vec![0.0; m * n];
-        for (part, column) in parts.chunks_exact((m * NR).max(1)).zip((0..n).step_by(NR)) {
-            let columns = NR.min(n - column);
-            for (part, c) in part.chunks_exact(columns).zip(c.chunks_exact_mut(n)) {
-                c[column..column + columns].copy_from_slice(part);
+        for (part, column) in parts
+            .chunks_exact((m * columns).max(1))
+            .zip((0..n).step_by(columns))
+        {
+            let width = columns.min(n - column);
+            for (part, c) in part.chunks_exact(width).zip(c.chunks_exact_mut(n)) {
+                c[column..column + width].copy_from_slice(part);
             }
         }
         c
@@ -152,14 +221,14 @@ impl Packed {
 
 /// Calls `tile` with every panel, row and place of a result.
 fn tiles(c: &mut [f32], [m, n]: [usize; 2], tile: impl Fn(usize, usize, Output<'_>)) {
-    let height = tile_rows();
-    for (panel, column) in (0..n).step_by(NR).enumerate() {
+    let (height, width) = (tile_rows(), tile_columns());
+    for (panel, column) in (0..n).step_by(width).enumerate() {
         for row in (0..m).step_by(height) {
             let out = Output {
                 data: &mut c[row * n + column..],
                 row_stride: n,
                 height: height.min(m - row),
-                width: NR.min(n - column),
+                width: width.min(n - column),
                 // While a panel meets its last rows, the next one is fetched: with few rows there
                 // is more to fetch than to compute.
                 ahead: row + height >= m,

@@ -22,8 +22,8 @@ pub(crate) struct Buffer {
     home: Arena,
 }
 
-/// Buffers of fewer numbers (256 KiB) are not kept.
-const SMALL: usize = 1 << 16;
+/// Buffers of fewer numbers (16 KiB) are not kept.
+const SMALL: usize = 1 << 12;
 
 /// A little more than asked for, so that a batch of nearly the same size fits later.
 fn rounded(length: usize) -> usize {

@@ -9,7 +9,7 @@ use equipoise_core::TokenId;
 use equipoise_kernels::attention::Heads;
 use equipoise_kernels::attention::cache::{Blocks, Segment};
 use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision, linear_rows};
-use equipoise_kernels::rows::elementwise::{add, add_scaled, add_to_rows};
+use equipoise_kernels::rows::elementwise::{add, add_to_rows, scale};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
 use super::Decoder;
@@ -41,8 +41,8 @@ struct Operand<'a> {
 }
 
 impl Operand<'_> {
-    /// y = x·wᵀ.
-    fn multiply(&self, x: &[f32], y: &mut [f32]) {
+    /// y = x·wᵀ, or y += x·wᵀ if `accumulate`.
+    fn multiply(&self, x: &[f32], y: &mut [f32], accumulate: bool) {
         let Numbers {
             values,
             rows,
@@ -51,8 +51,10 @@ impl Operand<'_> {
         } = self.exact;
         let count = x.len() / columns;
         match &self.packed {
-            None => linear_rows(x, values, y, count, rows, columns),
-            Some(packed) => packed.multiply(MatrixRef::row_major(x, count, columns), y, false),
+            None => linear_rows(x, values, y, [count, rows, columns], accumulate),
+            Some(packed) => {
+                packed.multiply(MatrixRef::row_major(x, count, columns), y, accumulate);
+            }
         }
     }
 
@@ -74,9 +76,8 @@ pub struct Workspace {
     up: Vec<f32>,
     gated: Vec<f32>,
     projected: Vec<f32>,
-    /// The inner product of an adapter, and what it adds.
+    /// The inner product of an adapter.
     inner: Vec<f32>,
-    delta: Vec<f32>,
     scores: Vec<f32>,
     positions: Vec<u32>,
     pool: Pool,
@@ -196,7 +197,7 @@ impl View<'_> {
         let projection = self.weights.vocabulary.as_ref();
         projection
             .unwrap_or(&self.weights.embedding)
-            .multiply(normed, logits);
+            .multiply(normed, logits, false);
     }
 
     /// Runs all layers over new tokens, token i belonging to sequence `owner[i]` and following the
@@ -255,20 +256,9 @@ impl View<'_> {
         let blocks = self.blocks();
         for (l, layer) in self.weights.layers.iter().enumerate() {
             rms_norm::forward(&w.x, layer.input_norm.values(), epsilon, &mut w.normed);
-            let adapter = (&mut w.inner, &mut w.delta);
-            project(&layer.query, &w.normed, &mut w.query, adapter);
-            project(
-                &layer.key,
-                &w.normed,
-                &mut w.key,
-                (&mut w.inner, &mut w.delta),
-            );
-            project(
-                &layer.value,
-                &w.normed,
-                &mut w.value,
-                (&mut w.inner, &mut w.delta),
-            );
+            project(&layer.query, &w.normed, &mut w.query, &mut w.inner);
+            project(&layer.key, &w.normed, &mut w.key, &mut w.inner);
+            project(&layer.value, &w.normed, &mut w.value, &mut w.inner);
             for (x, norm, heads) in [
                 (&mut w.query, &layer.query_norm, heads),
                 (&mut w.key, &layer.key_norm, kv_heads),
@@ -286,22 +276,14 @@ impl View<'_> {
                 blocks.store(block, l, slot, &w.key[row.clone()], &w.value[row]);
             }
             self.attend_rows(l, owner, &places, sequences, w);
-            let adapter = (&mut w.inner, &mut w.delta);
-            project(&layer.output, &w.mixed, &mut w.projected, adapter);
+            project(&layer.output, &w.mixed, &mut w.projected, &mut w.inner);
             add(&mut w.x, &w.projected);
             let norm = layer.post_attention_norm.values();
             rms_norm::forward(&w.x, norm, epsilon, &mut w.normed);
-            let adapter = (&mut w.inner, &mut w.delta);
-            project(&layer.gate, &w.normed, &mut w.gate, adapter);
-            project(
-                &layer.up,
-                &w.normed,
-                &mut w.up,
-                (&mut w.inner, &mut w.delta),
-            );
+            project(&layer.gate, &w.normed, &mut w.gate, &mut w.inner);
+            project(&layer.up, &w.normed, &mut w.up, &mut w.inner);
             swiglu::forward(&w.gate, &w.up, &mut w.gated);
-            let adapter = (&mut w.inner, &mut w.delta);
-            project(&layer.down, &w.gated, &mut w.projected, adapter);
+            project(&layer.down, &w.gated, &mut w.projected, &mut w.inner);
             add(&mut w.x, &w.projected);
         }
         Ok(())
@@ -336,23 +318,17 @@ impl View<'_> {
 }
 
 /// A linear layer with its bias and adapter, in the order of additions of the training pass. The
-/// last argument is scratch: the adapter's inner product and what it adds.
-fn project(
-    linear: &Linear<Operand<'_>>,
-    x: &[f32],
-    y: &mut [f32],
-    (inner, delta): (&mut Vec<f32>, &mut Vec<f32>),
-) {
-    linear.weight.multiply(x, y);
+/// last argument is scratch: the adapter's inner product.
+fn project(linear: &Linear<Operand<'_>>, x: &[f32], y: &mut [f32], inner: &mut Vec<f32>) {
+    linear.weight.multiply(x, y, false);
     if let Some(bias) = &linear.bias {
         add_to_rows(y, bias.values());
     }
     if let Some(adapter) = &linear.adapter {
         let Numbers { rows, columns, .. } = adapter.down.exact;
         inner.resize(x.len() / columns * rows, 0.0);
-        adapter.down.multiply(x, inner);
-        delta.resize(y.len(), 0.0);
-        adapter.up.multiply(inner, delta);
-        add_scaled(y, delta, adapter.scale);
+        adapter.down.multiply(x, inner, false);
+        scale(inner, adapter.scale);
+        adapter.up.multiply(inner, y, true);
     }
 }

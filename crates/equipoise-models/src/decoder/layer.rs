@@ -26,7 +26,7 @@ use crate::Config;
 
 /// Rows one task takes through a layer. Sums over rows are taken block by block, so it is part of
 /// the result and does not depend on the machine.
-pub(super) const BLOCK: usize = 128;
+pub(super) const BLOCK: usize = 96;
 
 /// Everything a pass over a batch has in common.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Linear layers over blocks of rows: the product, the bias, the adapter, and their gradients.
 
 use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision};
-use equipoise_kernels::rows::elementwise::{add, add_columns, add_scaled, add_to_rows, scale};
+use equipoise_kernels::rows::elementwise::{add, add_columns, add_to_rows, scale};
 use rayon::prelude::*;
 
 use super::arena::Arena;
@@ -11,7 +11,7 @@ use super::weights::Linear;
 use crate::Gradients;
 
 /// Rows of a weight's gradient one task computes.
-const GRADIENT_ROWS: usize = 64;
+const GRADIENT_ROWS: usize = 96;
 
 /// The operands of one linear layer, packed for one direction.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Panels {
         }
     }
 
-    /// y = x·Wᵀ + b + scale·((x·downᵀ)·upᵀ), packed for the forward pass.
+    /// y = x·Wᵀ + b + (scale·x·downᵀ)·upᵀ, packed for the forward pass.
     pub(super) fn apply(
         &self,
         linear: &Linear<Numbers<'_>>,
@@ -84,10 +84,9 @@ impl Panels {
                     self.down.multiply(kept, &mut inner, false);
                 }
             }
-            let mut delta = rows.arena.take(y.len());
+            scale(&mut inner, adapter.scale);
             let inner = MatrixRef::row_major(&inner, rows.count, rank);
-            self.up.multiply(inner, &mut delta, false);
-            add_scaled(y, &delta, adapter.scale);
+            self.up.multiply(inner, y, true);
         }
     }
 
@@ -108,12 +107,14 @@ impl Panels {
         if let Some(adapter) = &linear.adapter {
             self.up.multiply(dy, dinner, false);
             scale(dinner, adapter.scale);
-            let mut part = rows.arena.take(dx.len());
             let dinner = MatrixRef::row_major(dinner, rows.count, adapter.down.rows);
+            let Some((dropout, keys)) = rows.dropout else {
+                self.down.multiply(dinner, dx, true);
+                return;
+            };
+            let mut part = rows.arena.take(dx.len());
             self.down.multiply(dinner, &mut part, false);
-            if let Some((dropout, keys)) = rows.dropout {
-                dropout.apply(&mut part, keys, adapter.number);
-            }
+            dropout.apply(&mut part, keys, adapter.number);
             add(dx, &part);
         }
     }
