@@ -1,6 +1,7 @@
 //! Buffers that are used again: a training step needs hundreds of megabytes for a moment, and asking
 //! the system for fresh pages each time costs more than some of the arithmetic done in them.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,27 +9,44 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A store of buffers. Clones share it.
 ///
 /// It never holds much more than was in use at once: a request that no spare buffer fits first gives
-/// spare ones of its size back to the system. Small buffers are left to the allocator.
+/// spare ones of its size back to the system. Small buffers are scratch memory of each thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arena {
     /// Oldest first.
     spare: Arc<Mutex<VecDeque<Vec<f32>>>>,
 }
 
-/// A buffer that goes back to its arena. Its contents are whatever was there before.
+/// A buffer that goes back to where it came from. Its contents are whatever was there before.
 #[derive(Debug)]
 pub(crate) struct Buffer {
+    /// At least as many numbers as were asked for: what is handed out again is not cleared again.
     values: Vec<f32>,
-    home: Arena,
+    length: usize,
+    /// `None`: the scratch memory of a thread.
+    home: Option<Arena>,
 }
 
-/// Buffers of fewer numbers (16 KiB) are not kept.
-const SMALL: usize = 1 << 12;
+/// Buffers of fewer numbers (1 MiB) are scratch of one block of rows. Each thread keeps its own, the
+/// last one given back being the next one taken, so that they stay in its cache.
+const SMALL: usize = 1 << 18;
+/// How many of them a thread keeps.
+const KEPT: usize = 16;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A little more than asked for, so that a batch of nearly the same size fits later.
 fn rounded(length: usize) -> usize {
     let step = (length.max(1).ilog2()).saturating_sub(3);
     length.next_multiple_of(1 << step)
+}
+
+fn scratch(length: usize) -> Vec<f32> {
+    SCRATCH.with_borrow_mut(|spare| {
+        let fit = spare.iter().rposition(|buffer| buffer.len() >= length);
+        fit.map_or_else(|| vec![0.0; length], |at| spare.remove(at))
+    })
 }
 
 impl Arena {
@@ -41,32 +59,34 @@ impl Arena {
     pub(crate) fn take(&self, length: usize) -> Buffer {
         if length < SMALL {
             return Buffer {
-                values: vec![0.0; length],
-                home: self.clone(),
+                values: scratch(length),
+                length,
+                home: None,
             };
         }
         let mut spare = self.lock();
         // The smallest that fits; none more than twice too large, so that a small request does not
         // occupy what a large one needs.
         let fit = (0..spare.len())
-            .filter(|&at| (length..=2 * rounded(length)).contains(&spare[at].capacity()))
-            .min_by_key(|&at| spare[at].capacity());
+            .filter(|&at| (length..=2 * rounded(length)).contains(&spare[at].len()))
+            .min_by_key(|&at| spare[at].len());
         let found = fit.and_then(|at| spare.remove(at));
-        let mut values = found.unwrap_or_else(|| {
+        let values = found.unwrap_or_else(|| {
             let mut freed = 0;
             while freed < length {
                 let Some(buffer) = spare.pop_front() else {
                     break;
                 };
-                freed += buffer.capacity();
+                freed += buffer.len();
             }
-            Vec::with_capacity(rounded(length))
+            drop(spare);
+            // Zeros that nobody has to write: fresh pages of the system's.
+            vec![0.0; rounded(length)]
         });
-        drop(spare);
-        values.resize(length, 0.0);
         Buffer {
             values,
-            home: self.clone(),
+            length,
+            home: Some(self.clone()),
         }
     }
 
@@ -82,21 +102,27 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.values
+        &self.values[..self.length]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values
+        &mut self.values[..self.length]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         let values = std::mem::take(&mut self.values);
-        if values.capacity() >= SMALL {
-            self.home.lock().push_back(values);
+        match &self.home {
+            Some(home) => home.lock().push_back(values),
+            None => SCRATCH.with_borrow_mut(|spare| {
+                if spare.len() == KEPT {
+                    spare.remove(0);
+                }
+                spare.push(values);
+            }),
         }
     }
 }
@@ -122,11 +148,26 @@ mod tests {
     fn what_fits_nothing_makes_room_first() {
         let arena = Arena::default();
         drop((arena.take(SMALL), arena.take(2 * SMALL), arena.take(10)));
-        assert_eq!(arena.lock().len(), 2, "a small one is not kept");
+        assert_eq!(arena.lock().len(), 2, "a small one is the thread's");
         let large = arena.take(20 * SMALL);
         assert_eq!(arena.lock().len(), 0, "both were given back");
         drop(large);
         let other = arena.take(SMALL);
         assert_eq!((other.len(), arena.lock().len()), (SMALL, 0));
+    }
+
+    #[test]
+    fn the_last_scratch_is_the_next() {
+        let arena = Arena::default();
+        let (first, second) = (arena.take(100), arena.take(50));
+        let places = [first.as_ptr(), second.as_ptr()];
+        drop(first);
+        drop(second);
+        let again = [arena.take(40), arena.take(80)];
+        assert_eq!([again[1].as_ptr(), again[0].as_ptr()], places);
+        assert_eq!((again[0].len(), again[1].len()), (40, 80));
+        let many: Vec<Buffer> = (0..3 * KEPT).map(|_| arena.take(10)).collect();
+        drop(many);
+        assert_eq!(SCRATCH.with_borrow(Vec::len), KEPT);
     }
 }
