@@ -1,43 +1,44 @@
 //! How large a run is before it begins: parameters, tokens, and the predicted peak memory.
 //!
-//! Everything is `f32`, so every number is four bytes. With P parameters, L layers, hidden width H,
-//! query width Q = heads · head_dim, key width K = key_value_heads · head_dim, feed-forward width I,
-//! vocabulary V, and micro-batches of t tokens of which m are in work at a time:
+//! Everything is `f32`, so every number is four bytes. With P parameters, of which T are trained (all of
+//! them, or those of an adapter besides), L layers, hidden width H, query width Q = heads · head_dim, key
+//! width K = key_value_heads · head_dim, feed-forward width I, vocabulary V, and micro-batches of t tokens:
 //!
 //! ```text
-//! always      weights P, moments of AdamW 2P, reference policy P if a divergence is weighed
+//! always      weights P (and an adapter's), moments of AdamW 2T,
+//!             reference policy P if a divergence is weighed and there is no adapter
 //! sampling    cache      2·L·K per position of every row that is decoded at a time,
 //!             logits     V per such row
-//! training    gradients  P for the sum, P for each of the m micro-batches
-//!             tape       m · t · (L·(4H + 4Q + 4K + 3I) + 5H + 3I)
-//!             logits     at most max(2²⁰, V) per micro-batch
-//! saving      2P: the checkpoint's bytes, once per tensor and once in the order of the file
+//!             packed     P, for models of at most 64 million parameters or in bf16
+//! training    gradients  T
+//!             tape       t · (L·(2H + 2Q + 2K + 2I) + 3H), or with layers computed again
+//!                        t · (L·H + H + 2Q + 2K + 2I + 3H)
+//!             work       t · (4H + 2Q + 2K + 2I), and min(512, V) logits per token
+//! saving      the largest tensor; P for an adapter's merged copy
 //! peak        the sum of the four, for the stage that needs most
 //! ```
 //!
 //! The phases do not overlap, but they add up: what one of them frees, the allocator keeps for later.
-//! The program itself, some 30 MiB, comes on top. `recipes/arithmetic.toml` on two threads is
-//! predicted to need 437 MiB and was measured at 463 MiB; with a model of 10.8 M parameters and
-//! micro-batches of 2048 tokens it was 989 MiB against 969 MiB.
+//! The program itself, some 30 MiB, comes on top. MEASURED_HERE
 //!
-//! The tape holds what the backward pass needs of every operation in the decoder's forward pass, per
-//! layer and token: two normalised inputs and two residual sums (4H); the query as projected,
-//! normalised and rotated, and the mixed values (4Q); the same for the key, and the value (4K); gate,
-//! up, and their product (3I). The embedding, the rows that are scored and their normalisation, and
-//! the gradients at the front of the backward pass are the 5H + 3I. Prompts are taken to be as long
-//! as the longest of the first ones, and completions as long as they may be, so that a run usually
-//! stays below the prediction.
+//! The tape holds what the backward pass of a layer cannot do without, per token: its input and the
+//! residual sum in its middle (2H), the query as projected and what the attention gives (2Q), key and value
+//! (2K), gate and up (2I); and at the end the output, and the rows that are scored before and after their
+//! normalisation (3H). The rest is computed again. Prompts are taken to be as long as the longest of the
+//! first ones, and completions as long as they may be, so that a run usually stays below the prediction.
 
 use equipoise_models::Config;
-use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
+use equipoise_trainer::recipe::{Precision, Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Outline, TrainError};
 
 /// How many problems and demonstrations are looked at to learn how long they are.
 const LOOKED_AT: u64 = 64;
 /// The rows one thread of the sampler decodes together.
 const ROWS_PER_THREAD: usize = 128;
-/// The logits one thread computes at a time, unless a single row has more.
-const LOGITS_AT_A_TIME: f64 = (1 << 20) as f64;
+/// The logits of a token that exist at a time.
+const LOGITS_AT_A_TIME: f64 = 512.0;
+/// Models of up to so many parameters are packed for sampling.
+const PACKED: u64 = 1 << 26;
 const BYTES: f64 = 4.0;
 
 /// Lengths in tokens.
@@ -96,6 +97,24 @@ pub(crate) fn parameters(config: &Config) -> u64 {
     sizes.sum()
 }
 
+/// The number of scalars that are trained.
+pub(crate) fn trained(recipe: &Recipe, config: &Config) -> u64 {
+    let Some(lora) = &recipe.lora else {
+        return parameters(config);
+    };
+    let adapter = lora.config();
+    let shapes = config.parameter_shapes().into_iter();
+    let sizes = shapes.map(|(name, shape)| match name.strip_suffix(".weight") {
+        Some(module)
+            if shape.len() == 2 && module.ends_with("_proj") && adapter.targets(module) =>
+        {
+            (lora.rank * (shape[0] + shape[1])) as u64
+        }
+        _ => 0,
+    });
+    sizes.sum()
+}
+
 /// The predicted memory of a run, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
@@ -107,9 +126,9 @@ pub(crate) struct Memory {
     pub(crate) reference: u64,
     /// The most the sampler needs.
     pub(crate) sampling: u64,
-    /// The gradients, the sum and one per micro-batch in work.
+    /// The gradients.
     pub(crate) gradients: u64,
-    /// The tapes of the micro-batches in work, with their logits.
+    /// The tape of a micro-batch, and what its backward pass works in.
     pub(crate) tape: u64,
     /// The bytes of a checkpoint.
     pub(crate) saving: u64,
@@ -126,6 +145,7 @@ impl Memory {
 /// The prediction for the stage that needs most, on this many threads.
 pub(crate) fn memory(recipe: &Recipe, config: &Config, lengths: Lengths, threads: usize) -> Memory {
     let sizes = Sizes {
+        recipe,
         config,
         lengths,
         threads: threads.max(1),
@@ -142,6 +162,7 @@ pub(crate) fn memory(recipe: &Recipe, config: &Config, lengths: Lengths, threads
 }
 
 struct Sizes<'a> {
+    recipe: &'a Recipe,
     config: &'a Config,
     lengths: Lengths,
     threads: usize,
@@ -169,9 +190,10 @@ impl Sizes<'_> {
         let evaluation = self.sampling(self.held_out, stage.eval_samples.max(1));
         Memory {
             sampling: rollout.max(evaluation),
-            reference: match stage.kl_coefficient {
-                0.0 => 0,
-                _ => training.weights,
+            // The base of an adapter is its own reference.
+            reference: match (&self.recipe.lora, stage.kl_coefficient != 0.0) {
+                (None, true) => training.weights,
+                _ => 0,
             },
             ..training
         }
@@ -186,20 +208,29 @@ impl Sizes<'_> {
         let vocabulary = self.config.vocab_size as f64;
         let total = sequences as f64 * longest as f64;
         let tokens = (budget.max(longest) as f64).min(total);
-        let at_a_time = (total / tokens.max(1.0)).ceil().min(self.threads as f64);
-        let per_layer = 4.0 * (hidden + queries + keys) + 3.0 * inner;
         let layers = self.config.num_hidden_layers as f64;
-        let per_token = layers * per_layer + 5.0 * hidden + 3.0 * inner;
-        let logits = (tokens * vocabulary).min(LOGITS_AT_A_TIME.max(vocabulary));
-        let parameters = parameters(self.config) as f64;
+        let layer = hidden + 2.0 * (queries + keys + inner);
+        let kept = match self.recipe.engine.activation_checkpointing {
+            true => layers * hidden + layer,
+            false => layers * (hidden + layer),
+        };
+        let work = 4.0 * hidden + 2.0 * (queries + keys + inner);
+        let per_token = kept + 3.0 * hidden + work + vocabulary.min(LOGITS_AT_A_TIME);
+        let (all, trained) = (parameters(self.config), trained(self.recipe, self.config));
+        let adapter = self.recipe.lora.as_ref().map_or(0, |_| trained);
+        let shapes = self.config.parameter_shapes().into_iter();
+        let largest = shapes.map(|(_, shape)| shape.into_iter().product::<usize>());
         Memory {
-            weights: bytes(parameters),
-            moments: bytes(2.0 * parameters),
+            weights: bytes((all + adapter) as f64),
+            moments: bytes(2.0 * trained as f64),
             reference: 0,
             sampling: 0,
-            gradients: bytes(parameters * (1.0 + at_a_time)),
-            tape: bytes(at_a_time * (tokens * per_token + logits)),
-            saving: bytes(2.0 * parameters),
+            gradients: bytes(trained as f64),
+            tape: bytes(tokens * per_token),
+            saving: match adapter {
+                0 => bytes(largest.max().unwrap_or(0) as f64),
+                _ => bytes(all as f64),
+            },
         }
     }
 
@@ -214,7 +245,12 @@ impl Sizes<'_> {
         let keys = self.config.num_key_value_heads * self.config.head_dim;
         let per_position = (2 * self.config.num_hidden_layers * keys) as f64;
         let logits = rows * self.config.vocab_size as f64;
-        bytes(threads as f64 * (positions * per_position + logits))
+        let all = parameters(self.config);
+        let packed = match self.recipe.engine.precision {
+            Precision::F32 if all > PACKED => 0.0,
+            _ => all as f64,
+        };
+        bytes(threads as f64 * (positions * per_position + logits) + packed)
     }
 }
 
@@ -271,10 +307,10 @@ mod tests {
         assert_eq!(parameters(&config()), 1288);
     }
 
-    /// RL of 4 prompts × 4 samples in 2 updates: 8 sequences of 10 tokens, micro-batches of 20, so
-    /// two of four at a time on two threads. Per token 2·(32 + 32 + 16 + 48) + 40 + 48 = 344 numbers;
-    /// logits 20·10. Sampling: 2 threads × 2 groups of 4 rows: 8·6 + 2·4 positions of 2·2·4 numbers,
-    /// and 8·10 logits.
+    /// RL of 4 prompts × 4 samples in 2 updates: 8 sequences of 10 tokens, micro-batches of 20. Per token a
+    /// tape of 2·(16 + 16 + 8 + 32) + 24 = 168 numbers, 88 to work in and 10 logits. Sampling: 2 threads × 2
+    /// groups of 4 rows: 8·6 + 2·4 positions of 2·2·4 numbers, 8·10 logits, and the packed weights. The
+    /// largest tensor is 16 × 8.
     #[test]
     fn memory_by_hand() {
         let budget = "stage.rl.tokens_per_micro_batch=20";
@@ -285,13 +321,29 @@ mod tests {
             weights: p,
             moments: 2 * p,
             reference: p,
-            sampling: 4 * 2 * (56 * 16 + 80),
-            gradients: 3 * p,
-            tape: 4 * 2 * (20 * 344 + 200),
-            saving: 2 * p,
+            sampling: 4 * 2 * (56 * 16 + 80) + p,
+            gradients: p,
+            tape: 4 * 20 * (168 + 88 + 10),
+            saving: 4 * 128,
         };
         assert_eq!(found, expected);
-        assert_eq!(found.peak(), 9 * p + 4 * 2 * (976 + 7080));
+        assert_eq!(found.peak(), 6 * p + 4 * (2 * 976 + 20 * 266 + 128));
+        // Layers computed again: 2·8 + 8 + 2·(8 + 4 + 16) + 24 = 104 instead of 168.
+        let again = "engine.activation_checkpointing=true";
+        let short = recipe(&[budget, again, "stage.sft.batch_size=1", "data.held_out=1"]);
+        let tape = memory(&short, &config(), LENGTHS, 2).tape;
+        assert_eq!(tape, 4 * 20 * (104 + 88 + 10));
+    }
+
+    /// Rank 2 on two layers: query 8 + 8, key and value 8 + 4, output 8 + 8, feed-forward three times
+    /// 8 + 16, twice: 2·2·(16 + 12 + 12 + 16 + 72) = 512.
+    #[test]
+    fn an_adapter_is_all_that_is_trained() {
+        let recipe = recipe(&["lora.rank=2", "stage.sft.batch_size=1"]);
+        assert_eq!(trained(&recipe, &config()), 512);
+        let found = memory(&recipe, &config(), LENGTHS, 2);
+        assert_eq!((found.weights, found.reference), (4 * 1800, 0));
+        assert_eq!((found.moments, found.gradients), (4 * 1024, 4 * 512));
     }
 
     #[test]
@@ -301,7 +353,13 @@ mod tests {
                 completion,
                 ..LENGTHS
             };
-            memory(&recipe(&[]), &config(), lengths, threads).peak()
+            memory(
+                &recipe(&["data.held_out=1000"]),
+                &config(),
+                lengths,
+                threads,
+            )
+            .peak()
         };
         assert!(peak(1, 24) < peak(2, 24));
         assert!(peak(2, 12) < peak(2, 24));

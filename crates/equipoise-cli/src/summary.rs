@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use equipoise_kernels::gemm::half::has_instruction;
 use equipoise_models::Config;
 use equipoise_trainer::Outline;
-use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
+use equipoise_trainer::recipe::{Precision, Recipe, RlStage, SftStage, Stage};
 
-use crate::estimate::{Lengths, Memory, parameters};
+use crate::estimate::{Lengths, Memory, parameters, trained};
 use crate::output::{bytes, count, percent, word};
 
 /// The lines in front of a run.
@@ -32,6 +33,31 @@ pub(crate) fn essentials(recipe: &Recipe, outline: &Outline, lengths: Lengths) -
             line(key, &what);
             key = "";
         }
+    }
+    if let Some(lora) = &recipe.lora {
+        let trained = count(trained(recipe, &outline.config) as f64);
+        let modules = lora.target_modules.join(", ");
+        line(
+            "adapter",
+            &format!(
+                "rank {}, scale {:.3}, on {modules}: {trained} parameters trained, the rest frozen",
+                lora.rank,
+                lora.config().scale()
+            ),
+        );
+    }
+    if recipe.engine.precision == Precision::Bf16 {
+        let speed = match has_instruction() {
+            true => "by this processor's own instruction",
+            false => {
+                "without an instruction of this processor's: the same numbers as with one, and no faster \
+                 than f32"
+            }
+        };
+        line(
+            "precision",
+            &format!("matrix products of bf16 operands, {speed}"),
+        );
     }
     let limit = outline.config.max_position_embeddings;
     let longest = lengths.prompt.saturating_add(lengths.completion) - 1;

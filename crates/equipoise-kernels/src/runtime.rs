@@ -1,4 +1,9 @@
-//! Settings of the whole process that make a run faster, for a program's first line.
+//! What a program asks of the system: settings of the whole process that make a run faster, for its
+//! first line, and files mapped into memory.
+
+use std::fs::File;
+use std::io;
+use std::ops::{Deref, Range};
 
 /// Keeps candle from spreading its own elementwise operations over a second set of threads, which
 /// wait for each other by spinning. The kernels here, and micro-batches side by side, already use
@@ -24,9 +29,70 @@ fn is_single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
+/// The bytes of a file, read only, without a copy of them: pages come in as they are looked at, and
+/// belong to the system, which takes them back when it needs the memory.
+///
+/// Nobody should write to the file meanwhile. If it is cut short, a look beyond its end ends the process
+/// (on Unix by SIGBUS): keep the map for as long as the reading takes, and no longer.
+#[derive(Debug)]
+pub struct Mapped(memmap2::Mmap);
+
+impl Mapped {
+    /// Maps a whole file.
+    ///
+    /// # Errors
+    /// If the system cannot map it; some file systems never can, and then it has to be read.
+    pub fn new(file: &File) -> io::Result<Self> {
+        // SAFETY: the map is read only, and its bytes are numbers, of which every pattern is valid. That
+        // another program changes or cuts the file meanwhile cannot be ruled out by any means, and is
+        // what the documentation above warns of, as every library that maps files has to.
+        unsafe { memmap2::Mmap::map(file) }.map(Self)
+    }
+
+    /// Says that these bytes will not be looked at again soon, so that they do not count as this
+    /// process's memory: a hint. They are still there.
+    pub fn release(&self, bytes: Range<usize>) {
+        if bytes.end > self.0.len() || bytes.is_empty() {
+            return;
+        }
+        #[cfg(unix)]
+        {
+            // That the hint was not taken changes nothing.
+            // SAFETY: pages of a read-only map of a file are read from the file again when they are
+            // looked at, so that no byte changes.
+            let _ = unsafe {
+                let advice = memmap2::UncheckedAdvice::DontNeed;
+                self.0
+                    .unchecked_advise_range(advice, bytes.start, bytes.len())
+            };
+        }
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_is_the_file_also_after_its_pages_were_released() {
+        let path = std::env::temp_dir().join(format!("equipoise-map-{}", std::process::id()));
+        let bytes: Vec<u8> = (0..100_000).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let mapped = Mapped::new(&File::open(&path).unwrap()).unwrap();
+        assert_eq!(mapped[..], bytes);
+        mapped.release(5000..90_000);
+        mapped.release(0..200_000);
+        assert_eq!(mapped[..], bytes);
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn it_refuses_beside_other_threads() {

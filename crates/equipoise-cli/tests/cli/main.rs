@@ -4,6 +4,7 @@
 mod arguments;
 mod bad_checkpoints;
 mod bad_recipes;
+mod engine;
 mod files;
 mod full_disk;
 mod home;

@@ -26,8 +26,9 @@ impl Decoder {
     /// Reads a model from a directory: `config.json`, and `model.safetensors` or the shards that
     /// `model.safetensors.index.json` lists. Weights in half precision are widened.
     ///
-    /// Tensors are read one by one, so the memory beside the model is that of the largest. (They are
-    /// read rather than mapped: of a file that is cut short while it is mapped, the process dies.)
+    /// Files are mapped into memory and widened tensor by tensor, so that the model is all the memory it
+    /// takes. (A file that is cut short meanwhile ends the process; one that is too short before is an
+    /// error.)
     ///
     /// # Errors
     /// If a file is missing, damaged, or not of a model this crate knows.

@@ -1,0 +1,159 @@
+//! The engine's settings in a recipe: precision, layers computed again, adapters.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::home::{Home, Result, newest_checkpoint, snapshot};
+
+fn trained(arguments: &[&str]) -> (Home, String) {
+    let home = Home::new();
+    let out = home.train(arguments).succeeded().out;
+    (home, out)
+}
+
+fn records(run: &Path, stage: &str) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let all = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    all.filter(|record: &Value| record["stage"] == stage)
+        .collect()
+}
+
+#[test]
+fn layers_computed_again_change_no_byte() {
+    let (kept, _) = trained(&[]);
+    let (again, _) = trained(&["--set", "engine.activation_checkpointing=true"]);
+    Result::of(&kept.run()).assert_same(&Result::of(&again.run()));
+}
+
+#[test]
+fn rounded_operands_are_the_same_ones_in_sampler_and_trainer() {
+    let (exact, out) = trained(&[]);
+    assert!(!out.contains("precision"), "{out}");
+    let (rounded, out) = trained(&["--set", "engine.precision=bf16"]);
+    assert!(out.contains("bf16 operands"), "{out}");
+    let steps = records(&rounded.run(), "rl");
+    assert!(steps.len() >= 12);
+    for step in steps {
+        if let Some(difference) = step.get("sampler/logprob_difference") {
+            assert_eq!(difference, 0.0, "{step}");
+        }
+    }
+    let metrics = |home: &Home| fs::read(home.run().join("metrics.jsonl")).unwrap();
+    assert!(metrics(&exact) != metrics(&rounded));
+    // Within its precision it learns the same: the loss falls to the same level.
+    let last = |home: &Home| {
+        let losses = records(&home.run(), "sft").into_iter();
+        losses.filter_map(|record| record["loss"].as_f64()).last()
+    };
+    let (exact, rounded) = (last(&exact).unwrap(), last(&rounded).unwrap());
+    assert!(
+        (exact - rounded).abs() < 0.1 * exact,
+        "{exact} and {rounded}"
+    );
+}
+
+/// A recipe that trains an adapter on the model in `base`.
+fn adapter_recipe(home: &Home, base: &Path) -> String {
+    let recipe = format!(
+        r#"
+name = "tiny"
+[model]
+path = "{}"
+[lora]
+rank = 4
+alpha = 8.0
+target_modules = ["q_proj", "v_proj", "down_proj"]
+[data]
+task = "arithmetic"
+held_out = 16
+[data.arithmetic]
+operands = [2, 2]
+max_value = 9
+operators = "+"
+styles = {{ direct = 1.0, steps = 1.0 }}
+[sampler]
+max_new_tokens = 24
+[verifier]
+kind = "number"
+format_weight = 0.1
+[[stage]]
+kind = "rl"
+steps = 24
+prompts_per_step = 4
+samples_per_prompt = 4
+learning_rate = 1e-2
+kl_coefficient = 0.1
+tokens_per_micro_batch = 128
+eval_every = 12
+checkpoint_every = 6
+"#,
+        base.display()
+    );
+    let path = home.write("adapter.toml", &recipe);
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_adapter_from_a_checkpoint_to_a_merged_model() {
+    let (home, _) = trained(&[]);
+    let base = newest_checkpoint(&home.run());
+    let before = snapshot(&base);
+    let recipe = adapter_recipe(&home, &base);
+    let train = |arguments: &[&str]| {
+        let mut all = vec!["train", &recipe, "--run-dir", "adapted"];
+        all.extend(arguments);
+        home.call(&all).succeeded().out
+    };
+    let out = train(&[]);
+    assert!(out.contains("adapter    rank 4, scale 2.000"), "{out}");
+
+    // The reference is the base with the adapter off: nothing diverges before the first step, to the
+    // last bit, and then it does.
+    let run = home.path("adapted");
+    let steps = records(&run, "rl");
+    let divergence: Vec<f64> = (steps.iter())
+        .filter_map(|step| step.get("kl/reference")?.as_f64())
+        .collect();
+    assert_eq!(divergence[0], 0.0);
+    assert!(divergence.iter().any(|&kl| kl > 0.0), "{divergence:?}");
+    for step in &steps {
+        if let Some(difference) = step.get("sampler/logprob_difference") {
+            assert_eq!(difference, 0.0, "{step}");
+        }
+    }
+    assert!(before == snapshot(&base), "the base was written to");
+
+    // A checkpoint has the merged model and, by itself, the adapter as PEFT keeps it.
+    let last = newest_checkpoint(&run);
+    let config = fs::read_to_string(last.join("adapter/adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(
+        (&config["peft_type"], &config["r"]),
+        (&"LORA".into(), &4.into())
+    );
+    assert!(last.join("adapter/adapter_model.safetensors").is_file());
+    let merged = fs::read(last.join("model.safetensors")).unwrap();
+    assert!(merged != fs::read(base.join("model.safetensors")).unwrap());
+    home.call(&["eval", "adapted", "--problems", "8"])
+        .succeeded();
+
+    // Taken up from a checkpoint in the middle it ends in the same bytes.
+    let whole = snapshot(&last);
+    let metrics = fs::read(run.join("metrics.jsonl")).unwrap();
+    for checkpoint in crate::home::checkpoints(&run) {
+        if checkpoint == last {
+            fs::remove_dir_all(checkpoint).unwrap();
+        }
+    }
+    train(&["--resume"]);
+    let again = snapshot(&newest_checkpoint(&run));
+    // state.json says how long the run took.
+    let differs = |name: &&std::path::PathBuf| {
+        !name.ends_with("state.json") && whole.get(*name) != again.get(*name)
+    };
+    let names: Vec<_> = whole.keys().chain(again.keys()).filter(differs).collect();
+    assert!(names.is_empty(), "after a resume differ {names:?}");
+    assert!(metrics == fs::read(run.join("metrics.jsonl")).unwrap());
+}
