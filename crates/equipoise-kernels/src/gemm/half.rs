@@ -15,9 +15,9 @@
 use std::cell::Cell;
 
 use super::MatrixRef;
-use super::micro::{MR_AVX512, NR, NR_AVX2, Output, Rows, tile_columns, tile_rows};
+use super::micro::{NR, NR_AVX2, Output, Rows, tile_columns, tile_rows};
 use super::pack::Left;
-use crate::simd::{InstructionSet, instruction_set, per_instruction_set};
+use crate::simd::per_instruction_set;
 
 /// The bits of x rounded to bfloat16, nearest even, in the high half of a word. NaN stays NaN.
 #[inline(always)]
@@ -268,6 +268,8 @@ pub(super) fn multiply(
     assert!(last < rows.data.len());
     assert!((out.height - 1) * out.row_stride + out.width <= out.data.len());
     assert!(has_instruction(), "asked for where it exists");
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = accumulate;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instructions were found on this machine, and the assertions above are the
     // function's requirements.
@@ -281,6 +283,7 @@ pub(super) fn multiply(
 pub fn has_instruction() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
+        use crate::simd::{InstructionSet, instruction_set};
         is_x86_feature_detected!("avx512bf16") && instruction_set() == InstructionSet::Avx512
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -301,6 +304,7 @@ unsafe fn multiply_avx512bf16(
     out: Output<'_>,
     accumulate: bool,
 ) {
+    use super::micro::MR_AVX512;
     use std::arch::x86_64::{
         __m512bh, __m512i, _MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch, _mm512_dpbf16_ps,
         _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32,

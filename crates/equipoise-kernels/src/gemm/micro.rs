@@ -62,6 +62,10 @@ pub(crate) struct Rows<'a> {
 /// Up to [`tile_rows`] rows and [`tile_columns`] of the result, read and written where they are.
 pub(crate) struct Output<'a> {
     /// Whether what lies behind the panel is wanted next, and should be fetched meanwhile: a hint.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "elsewhere there is no way to fetch ahead")
+    )]
     pub(crate) ahead: bool,
     pub(crate) data: &'a mut [f32],
     pub(crate) row_stride: usize,
