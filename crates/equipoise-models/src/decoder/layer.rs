@@ -21,7 +21,7 @@ use super::dropout::Dropout;
 use super::layout::Layout;
 use super::linear::{Panels, Rows};
 use super::view::Numbers;
-use super::weights::Layer;
+use super::weights::{Layer, Linear};
 use crate::Config;
 
 /// Rows one task takes through a layer. Sums over rows are taken block by block, so it is part of
@@ -100,31 +100,29 @@ pub(super) struct LayerPanels {
 
 impl LayerPanels {
     fn pack_forward(&mut self, layer: &Layer<Numbers<'_>>, precision: Precision) {
-        for (panels, linear) in [
-            (&mut self.query, &layer.query),
-            (&mut self.key, &layer.key),
-            (&mut self.value, &layer.value),
-            (&mut self.output, &layer.output),
-            (&mut self.gate, &layer.gate),
-            (&mut self.up, &layer.up),
-            (&mut self.down, &layer.down),
-        ] {
-            panels.pack_forward(linear, precision);
-        }
+        self.each(layer, |panels, linear| {
+            panels.pack_forward(linear, precision)
+        });
     }
 
     pub(super) fn pack_backward(&mut self, layer: &Layer<Numbers<'_>>, precision: Precision) {
-        for (panels, linear) in [
-            (&mut self.query, &layer.query),
-            (&mut self.key, &layer.key),
-            (&mut self.value, &layer.value),
-            (&mut self.output, &layer.output),
-            (&mut self.gate, &layer.gate),
-            (&mut self.up, &layer.up),
-            (&mut self.down, &layer.down),
-        ] {
-            panels.pack_backward(linear, precision);
-        }
+        self.each(layer, |panels, linear| {
+            panels.pack_backward(linear, precision)
+        });
+    }
+
+    fn each(
+        &mut self,
+        layer: &Layer<Numbers<'_>>,
+        pack: impl Fn(&mut Panels, &Linear<Numbers<'_>>),
+    ) {
+        pack(&mut self.query, &layer.query);
+        pack(&mut self.key, &layer.key);
+        pack(&mut self.value, &layer.value);
+        pack(&mut self.output, &layer.output);
+        pack(&mut self.gate, &layer.gate);
+        pack(&mut self.up, &layer.up);
+        pack(&mut self.down, &layer.down);
     }
 }
 
