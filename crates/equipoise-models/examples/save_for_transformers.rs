@@ -1,5 +1,5 @@
 //! Saves a small random model, and beside it the numbers it computes, for transformers to check:
-//! `tests/fixtures/qwen3.py --check DIR`.
+//! `tests/fixtures/models.py --check DIR`.
 
 use std::path::Path;
 

@@ -277,3 +277,19 @@ fn the_cache_gives_the_bits_of_the_whole_sequence() {
         }
     }
 }
+
+/// Sizes whose products wrap around would let tasks write to the same place.
+#[test]
+fn absurd_offsets_and_late_starts_are_refused() {
+    let heads = Heads {
+        query: 4,
+        key_value: 4,
+        head_dim: 1,
+    };
+    let x = [0.0; 4];
+    for offsets in [&[0, 1, 1 << 62, (1 << 62) + 1][..], &[1, 1]] {
+        let refused =
+            std::panic::catch_unwind(|| forward(heads, &x, &x, &x, offsets, &mut [0.0; 4]));
+        assert!(refused.is_err(), "{offsets:?}");
+    }
+}

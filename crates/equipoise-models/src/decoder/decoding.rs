@@ -17,7 +17,7 @@ use super::cache::Pool;
 pub use super::cache::{KeyValues, Sequence};
 use super::view::{Numbers, lend};
 use super::weights::{Linear, Weights};
-use crate::ModelError;
+use crate::{ModelError, OutputHeads};
 
 /// The matrices of a model of up to so many numbers are copied for sampling: 256 MiB of them.
 const COPIED: usize = 1 << 26;
@@ -94,8 +94,13 @@ impl Decoder {
     /// Lends the weights to `body`. They cannot be written meanwhile: an optimiser waits.
     ///
     /// # Errors
-    /// If a weight is not single precision in the CPU's memory.
+    /// If the model has no vocabulary projection, or a weight is not single precision in the CPU's
+    /// memory.
     pub fn with_view<R>(&self, body: impl FnOnce(&View<'_>) -> R) -> Result<R, ModelError> {
+        if self.config.heads == OutputHeads::Score {
+            let reason = "a model with only a score head has no vocabulary to sample from";
+            return Err(ModelError::Unsupported(reason.to_owned()));
+        }
         lend(&self.weights, |weights| {
             let table = match weights.vocabulary {
                 // Only looked up, never multiplied.
@@ -105,7 +110,7 @@ impl Decoder {
             let precision = self.precision;
             let worth = precision != Precision::F32 || self.base.scalar_count() <= COPIED;
             let pack = |matrix: &Numbers<'_>| {
-                let multiplied = matrix.columns > 1 && matrix.values.as_ptr() != table;
+                let multiplied = matrix.is_matrix && matrix.values.as_ptr() != table;
                 (worth && multiplied).then(|| {
                     let w = MatrixRef::row_major(matrix.values, matrix.rows, matrix.columns);
                     Packed::new(w.transposed(), precision, Parallelism::Pool)

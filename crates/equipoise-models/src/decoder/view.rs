@@ -25,6 +25,8 @@ pub(crate) struct Numbers<'a> {
     pub(crate) rows: usize,
     /// Columns of a matrix; 1 for a vector.
     pub(crate) columns: usize,
+    /// A matrix may have a single column, too: an adapter's of rank 1.
+    pub(crate) is_matrix: bool,
     /// As [`Stored::index`].
     pub(crate) index: Option<usize>,
 }
@@ -59,14 +61,15 @@ pub(crate) fn lend<R>(
             ) else {
                 return None;
             };
-            let (rows, columns) = match parameter.tensor.dims() {
-                [rows, columns] => (*rows, *columns),
-                _ => (parameter.tensor.elem_count(), 1),
+            let (rows, columns, is_matrix) = match parameter.tensor.dims() {
+                [rows, columns] => (*rows, *columns, true),
+                _ => (parameter.tensor.elem_count(), 1, false),
             };
             Some(Numbers {
                 values: &all[start..end],
                 rows,
                 columns,
+                is_matrix,
                 index: parameter.index,
             })
         });

@@ -3,7 +3,7 @@
 use equipoise_core::{Domain, Stream};
 use equipoise_models::decoder::decoding::{Sequence, Workspace};
 use equipoise_models::{
-    Decoder, Dropout, LoraConfig, ModelError, Policy, TokenCotangents, adapter_base,
+    Decoder, Dropout, LoraConfig, ModelError, Policy, Precision, TokenCotangents, adapter_base,
 };
 
 use crate::support::{batch, config, cotangents, decoder, gradients, need, set, weights};
@@ -19,9 +19,11 @@ fn lora(target_modules: &[&str]) -> LoraConfig {
 
 /// An adapter on everything whose B is not zero.
 fn adapted() -> Decoder {
-    let adapted = decoder(false)
-        .with_adapter(&lora(&["all-linear"]), 1)
-        .unwrap();
+    adapted_by(&lora(&["all-linear"]))
+}
+
+fn adapted_by(lora: &LoraConfig) -> Decoder {
+    let adapted = decoder(false).with_adapter(lora, 1).unwrap();
     for (at, (_, var)) in adapted.parameters().iter().enumerate() {
         let mut stream = Stream::new(7, Domain::Other, [at as u64, 0, 0]);
         let values = (0..var.elem_count()).map(|_| 0.1 * stream.normal() as f32);
@@ -88,10 +90,22 @@ fn only_the_adapter_gets_gradients_and_all_of_it() {
     }
 }
 
-/// The sampler's way gives the trainer's bits with an adapter, too.
+/// The sampler's way gives the trainer's bits with an adapter, too, of every rank and in every
+/// precision.
 #[test]
 fn decoding_gives_the_bits_of_scoring() {
-    let adapted = adapted();
+    for rank in [1, 3] {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let lora = LoraConfig {
+                rank,
+                ..lora(&["all-linear"])
+            };
+            decoding_is_scoring(&adapted_by(&lora).with_precision(precision));
+        }
+    }
+}
+
+fn decoding_is_scoring(adapted: &Decoder) {
     let tokens = [3, 1, 4, 1, 5, 9];
     let logits_of = |decoder: &Decoder| {
         let mut workspace = Workspace::default();
@@ -107,7 +121,7 @@ fn decoding_gives_the_bits_of_scoring() {
         };
         decoder.with_view(body).unwrap()
     };
-    let mut logits = logits_of(&adapted);
+    let mut logits = logits_of(adapted);
     let statistics = equipoise_kernels::rows::log_prob::statistics(&mut logits, 1.0);
     let mut batch = equipoise_models::TokenBatch::new();
     batch.push(&tokens, &[2]);

@@ -183,6 +183,9 @@ fn a_reward_model_is_that_of_transformers() {
     };
     let found = gradients(&decoder, &batch, &need, &cotangents);
     close_gradients("llama-reward", found, &expected);
+    // It has nothing to sample from.
+    let error = decoder.with_view(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("no vocabulary"), "{error}");
 }
 
 #[test]
