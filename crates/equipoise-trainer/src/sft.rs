@@ -123,7 +123,8 @@ impl Sft {
         match self.assembly.decoder.adapter() {
             Some(lora) if lora.dropout > 0.0 => need.with_dropout(Dropout {
                 seed: recipe.seed,
-                step,
+                // No other stage begins at the same demonstration.
+                step: (self.first_demonstration << 32) | step,
                 first_sequence: 0,
                 probability: lora.dropout,
             }),

@@ -103,31 +103,51 @@ impl Decoder {
                 entries.push((name.clone(), read(&file, &name, &shape)?));
             }
         }
-        self.load_score(&file)?;
+        let score = self.read_score(&json, &path, &file)?;
         let known: BTreeSet<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
         let names = file.names();
         let extra = names.iter().map(String::as_str);
+        let of_score = stored_name("score.weight");
         let extra =
-            extra.filter(|name| !known.contains(name) && *name != stored_name("score.weight"));
+            extra.filter(|name| !known.contains(name) && (score.is_none() || *name != of_score));
         if let Some(names) = listed(extra) {
             return Err(mismatch(
                 &file.path,
                 format!("{names} no part of this model's adapter"),
             ));
         }
-        self.attach(lora, Parameters::new(entries))
+        let adapted = self.attach(lora, Parameters::new(entries))?;
+        // Last, because the base shares it: nothing has changed if there was an error.
+        if let (Some(var), Some(trained)) = (self.base().get("score.weight"), score) {
+            var.set(trained.as_tensor())?;
+        }
+        Ok(adapted)
     }
 
-    /// A score head that was trained beside the adapter.
-    fn load_score(&self, file: &TensorFile) -> Result<(), ModelError> {
+    /// A score head that was trained beside the adapter, if this model has one and the file, too.
+    fn read_score(
+        &self,
+        json: &Value,
+        path: &Path,
+        file: &TensorFile,
+    ) -> Result<Option<Var>, ModelError> {
         let name = stored_name("score.weight");
-        match self.base().get("score.weight") {
-            Some(var) if file.shape(&name).is_some() => {
-                var.set(read(file, &name, var.dims())?.as_tensor())?;
-            }
-            _ => {}
+        let saved = json.get("modules_to_save").and_then(Value::as_array);
+        let saved = saved.into_iter().flatten().filter_map(Value::as_str);
+        // PEFT names both of the names that heads have.
+        let known = |module: &&str| matches!(*module, "score" | "classifier");
+        if let Some(other) = saved.clone().find(|module| !known(module)) {
+            let (path, reason) = (path.display(), "only a score head can be trained beside it");
+            let reason = format!("{path}: modules_to_save names {other}; {reason}");
+            return Err(ModelError::Unsupported(reason));
         }
-        Ok(())
+        let promised = saved.into_iter().any(|module| module == "score");
+        match self.base().get("score.weight") {
+            Some(var) if promised || file.shape(&name).is_some() => {
+                read(file, &name, var.dims()).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Overwrites the adapter's weights by those of another checkpoint of the same adapter.
@@ -146,6 +166,19 @@ impl Decoder {
                     format!("{key} is {found}, expected {expected}"),
                 ));
             }
+        }
+        let own = |name: &str| {
+            self.parameters()
+                .iter()
+                .any(|(own, _)| stored_name(own) == name)
+        };
+        let names = file.names();
+        let extra = names.iter().map(String::as_str);
+        if let Some(names) = listed(extra.filter(|name| !own(name))) {
+            return Err(mismatch(
+                &file.path,
+                format!("{names} no part of this model's adapter"),
+            ));
         }
         let tensors = self.parameters().iter().map(|(name, var)| {
             let tensor = read(&file, &stored_name(name), var.dims())?;
@@ -202,6 +235,40 @@ fn lora(json: &Value, path: &Path, file: &TensorFile) -> Result<LoraConfig, Mode
             return unsupported(format!("{key} = true; only false is supported"));
         }
     }
+    // Others (PiSSA, OLoRA, CorDA, LoftQ) change the base when the adapter is put on it.
+    match json.get("init_lora_weights") {
+        None | Some(Value::Null | Value::Bool(_)) => {}
+        Some(Value::String(way)) if way == "gaussian" => {}
+        Some(way) => {
+            return unsupported(format!(
+                "init_lora_weights is {way}, which changes the base; supported are true, false and \
+                 \"gaussian\""
+            ));
+        }
+    }
+    // Every one of these makes another computation of the same matrices.
+    for key in [
+        "alora_invocation_tokens",
+        "layer_replication",
+        "arrow_config",
+        "target_parameters",
+        "trainable_token_indices",
+        "use_bdlora",
+        "kasa_config",
+        "velora_config",
+        "monteclora_config",
+    ] {
+        let found = json.get(key).unwrap_or(&Value::Null);
+        let is_empty = match found {
+            Value::Null | Value::Bool(false) => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(items) => items.is_empty(),
+            _ => false,
+        };
+        if !is_empty {
+            return unsupported(format!("{key} is {found}; it must be absent or null"));
+        }
+    }
     for key in ["rank_pattern", "alpha_pattern"] {
         if json
             .get(key)
@@ -223,6 +290,12 @@ fn lora(json: &Value, path: &Path, file: &TensorFile) -> Result<LoraConfig, Mode
         })
     };
     let rank = number("r")?;
+    if rank.fract() != 0.0 || rank < 1.0 {
+        return Err(malformed(
+            path,
+            format!("r must be a positive whole number, found {rank}"),
+        ));
+    }
     let names = file.names();
     let module = |name: &String| {
         let inner = name.strip_prefix("base_model.model.")?;

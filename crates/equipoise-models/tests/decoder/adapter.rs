@@ -190,6 +190,27 @@ fn what_is_no_adapter_of_ours_is_named() {
         ("\"none\"", "\"all\"", "bias is all"),
         ("\"r\": 3", "\"r\": null", "r must be a number"),
         ("\"r\": 3", "\"r\": 4", "has shape [3, "),
+        ("\"r\": 3", "\"r\": 3.5", "whole number, found 3.5"),
+        (
+            "\"bias\"",
+            "\"init_lora_weights\": \"pissa\", \"bias\"",
+            "init_lora_weights is \"pissa\"",
+        ),
+        (
+            "\"bias\"",
+            "\"layer_replication\": [[0, 1]], \"bias\"",
+            "layer_replication is [[0,1]]",
+        ),
+        (
+            "\"bias\"",
+            "\"rank_pattern\": {\"q_proj\": 2}, \"bias\"",
+            "rank_pattern",
+        ),
+        (
+            "\"modules_to_save\": null",
+            "\"modules_to_save\": [\"embed_tokens\"]",
+            "names embed_tokens",
+        ),
         (
             "\"fan_in_fan_out\": false",
             "\"use_dora\": true",
@@ -213,6 +234,62 @@ fn what_is_no_adapter_of_ours_is_named() {
         error.to_string().contains("\"w1\" names no linear layer"),
         "{error}"
     );
+}
+
+/// Files that hold more or less than the adapter, or are damaged; and a failure changes nothing.
+#[test]
+fn adapter_files_that_do_not_fit_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let weights = path.join("adapter_model.safetensors");
+    let refused = |words: &str| {
+        let error = decoder(false).load_adapter(path).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    // A head was trained beside it, and the model it is put on has none.
+    let head = decoder(false).with_score_head(3).unwrap();
+    let beside = head.with_adapter(&lora(&["q_proj"]), 1).unwrap();
+    beside.save_adapter(path, path).unwrap();
+    refused("base_model.model.score.weight is no part");
+    let again = decoder(false).with_score_head(4).unwrap();
+    let loaded = again.load_adapter(path).unwrap();
+    let score = |model: &Decoder| weights_of(model, "score.weight");
+    assert_eq!(score(&loaded), score(&beside));
+
+    // Promised, and not there: the head stays as it was.
+    let plain = decoder(false).with_adapter(&lora(&["q_proj"]), 1).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    plain.save_adapter(other.path(), path).unwrap();
+    std::fs::copy(other.path().join("adapter_model.safetensors"), &weights).unwrap();
+    let untouched = decoder(false).with_score_head(5).unwrap();
+    let before = score(&untouched);
+    let error = untouched.load_adapter(path).unwrap_err();
+    assert!(
+        error.to_string().contains("score.weight is missing"),
+        "{error}"
+    );
+    assert_eq!(score(&untouched), before);
+
+    // More modules than the adapter that takes them over.
+    adapted().save_adapter(path, path).unwrap();
+    let error = plain.load_weights(path).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("no part of this model's adapter"),
+        "{error}"
+    );
+
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &bytes[..bytes.len() - 1]).unwrap();
+    refused("cut short");
+    std::fs::remove_file(&weights).unwrap();
+    refused("adapter_model.safetensors");
+}
+
+fn weights_of(model: &Decoder, name: &str) -> Vec<f32> {
+    let var = model.parameters().get(name).unwrap();
+    var.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// With dropout the scalar is still a function of the weights, and its gradient that of the scalar;
