@@ -49,10 +49,7 @@ pub(crate) fn essentials(recipe: &Recipe, outline: &Outline, lengths: Lengths) -
     if recipe.engine.precision == Precision::Bf16 {
         let speed = match has_instruction() {
             true => "by this processor's own instruction",
-            false => {
-                "without an instruction of this processor's: the same numbers as with one, and no faster \
-                 than f32"
-            }
+            false => "without an instruction of this processor's, and so no faster than f32",
         };
         line(
             "precision",

@@ -41,8 +41,8 @@ pub enum ModelError {
     /// A batch cannot be fed to the model.
     #[error("impossible batch: {0}")]
     Batch(String),
-    /// A parameter got no gradient: the graph is cut somewhere.
-    #[error("parameter {0} received no gradient: the computation graph is cut above it")]
+    /// A trained parameter got no gradient.
+    #[error("parameter {0} received no gradient: no backward pass has reached it")]
     NoGradient(String),
     /// A tensor operation failed.
     #[error(transparent)]

@@ -29,8 +29,8 @@ pub trait Tape: Send {
     /// Adds to `gradients` the gradient of Σ cotangent · output over all outputs.
     ///
     /// # Errors
-    /// If the cotangents do not have the outputs' borders, a parameter receives no gradient, or a
-    /// tensor operation fails.
+    /// If the cotangents do not have the outputs' borders, or a weight is not single precision in
+    /// the CPU's memory.
     fn backward(
         self: Box<Self>,
         cotangents: &TokenCotangents,

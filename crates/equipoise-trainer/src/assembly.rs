@@ -152,7 +152,7 @@ impl Assembly {
         self.tokenizer.save(tokenizer_file(directory))?;
         // The model's own files as they were; a tokenizer the recipe chose stays.
         let sidecars = match self.recipe.data.tokenizer {
-            Some(_) => self.sidecars.without("tokenizer.json"),
+            Some(_) => self.sidecars.without_tokenizer(),
             None => (*self.sidecars).clone(),
         };
         Ok(sidecars.write(directory)?)

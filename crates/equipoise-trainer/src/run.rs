@@ -7,7 +7,8 @@
 //!     timings.jsonl         numbers that depend on the clock
 //!     completions.jsonl     samples with reward, advantage and weight
 //!     checkpoints/          see the checkpoint module
-//!     reference-STAGE/      the frozen policy a stage's divergence is measured from
+//!     reference-STAGE/      the frozen policy a stage's divergence is measured from; none with an
+//!                           adapter, whose base it is
 //!     report.html           the curves
 //!     learning-curve.svg    the two most important ones as a picture
 //! ```

@@ -45,7 +45,9 @@ fn rounded_operands_are_the_same_ones_in_sampler_and_trainer() {
     // Within its precision it learns the same: the loss falls to the same level.
     let last = |home: &Home| {
         let losses = records(&home.run(), "sft").into_iter();
-        losses.filter_map(|record| record["loss"].as_f64()).last()
+        losses
+            .filter_map(|record| record["loss"].as_f64())
+            .next_back()
     };
     let (exact, rounded) = (last(&exact).unwrap(), last(&rounded).unwrap());
     assert!(
@@ -156,4 +158,24 @@ fn an_adapter_from_a_checkpoint_to_a_merged_model() {
     let names: Vec<_> = whole.keys().chain(again.keys()).filter(differs).collect();
     assert!(names.is_empty(), "after a resume differ {names:?}");
     assert!(metrics == fs::read(run.join("metrics.jsonl")).unwrap());
+}
+
+/// More tokens than the model has embeddings for.
+#[test]
+fn a_tokenizer_that_does_not_fit_is_refused_before_anything_is_written() {
+    let (home, _) = trained(&[]);
+    let base = newest_checkpoint(&home.run());
+    let recipe = adapter_recipe(&home, &base);
+    let text = fs::read_to_string(base.join("tokenizer.json")).unwrap();
+    let mut tokenizer: Value = serde_json::from_str(&text).unwrap();
+    let vocabulary = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+    let count = vocabulary.len();
+    for id in count..count + 40 {
+        vocabulary.insert(format!("more{id}"), id.into());
+    }
+    let larger = home.write("larger.json", &tokenizer.to_string());
+    let set = format!("data.tokenizer={}", larger.display());
+    let said = home.call(&["train", &recipe, "--run-dir", "refused", "--set", &set]);
+    said.failed(&["the tokenizer has", "tokens and the model only"]);
+    assert!(!home.path("refused").exists());
 }

@@ -58,10 +58,16 @@ impl Sidecars {
         Ok(())
     }
 
-    /// The same but for one file.
+    /// The same without the files that make up a tokenizer, for a model that has got another one. What
+    /// has nothing to do with token ids' texts stays.
     #[must_use]
-    pub fn without(&self, name: &str) -> Self {
-        let files = self.files.iter().filter(|(file, _)| *file != name);
+    pub fn without_tokenizer(&self) -> Self {
+        let kept = [
+            "chat_template.jinja",
+            "chat_template.json",
+            "generation_config.json",
+        ];
+        let files = self.files.iter().filter(|(file, _)| kept.contains(file));
         Self {
             files: files.cloned().collect(),
         }

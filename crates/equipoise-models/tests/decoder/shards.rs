@@ -131,6 +131,11 @@ fn what_lies_beside_a_model_is_carried_along() {
     for (name, text) in files {
         assert_eq!(fs::read_to_string(to.path().join(name)).unwrap(), text);
     }
+    // With a tokenizer of its own a model leaves that of the old one behind, and nothing else.
+    let others = sidecars.without_tokenizer();
+    assert!(others.get("tokenizer.json").is_none());
+    assert!(others.get("chat_template.jinja").is_some());
+    assert_eq!(others.generation_stops(), [3, 5]);
     // What else a configuration says is kept, too.
     let config = from.path().join("config.json");
     decoder(true).save(from.path()).unwrap();

@@ -36,7 +36,8 @@ pub struct Rl {
     name: String,
     parts: Parts,
     sampler: Box<dyn Sampler>,
-    /// The policy at the start of the stage, which the divergence is measured from.
+    /// What the divergence is measured from: the policy at the start of the stage, or, if it is an
+    /// adapter that is trained, the base without it.
     reference: Option<Decoder>,
     optimizer: AdamW,
     schedule: Schedule,
