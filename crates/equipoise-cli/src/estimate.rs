@@ -26,9 +26,13 @@
 //! residual sum in its middle (2H), the query as projected and what the attention gives (2Q), key and value
 //! (2K), gate and up (2I); and at the end the output, and the rows that are scored before and after their
 //! normalisation (3H). The rest is computed again. Prompts are taken to be as long as the longest of the
-//! first ones, and completions as long as they may be, so that a run usually stays below the prediction.
+//! first ones, and completions as long as they may be. What blocks of rows are worked on in (up to 16 MiB
+//! on each thread) and the packed weights of one layer are not counted, so that a small model needs more
+//! than the prediction.
 
+use equipoise_kernels::rows::log_prob;
 use equipoise_models::Config;
+use equipoise_models::decoder::decoding::COPIED;
 use equipoise_trainer::recipe::{Precision, Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Outline, TrainError};
 
@@ -36,10 +40,6 @@ use equipoise_trainer::{Outline, TrainError};
 const LOOKED_AT: u64 = 64;
 /// The rows one thread of the sampler decodes together.
 const ROWS_PER_THREAD: usize = 128;
-/// The logits of a token that exist at a time.
-const LOGITS_AT_A_TIME: f64 = 512.0;
-/// Models of up to so many parameters are packed for sampling.
-const PACKED: u64 = 1 << 26;
 const BYTES: f64 = 4.0;
 
 /// Lengths in tokens.
@@ -216,7 +216,7 @@ impl Sizes<'_> {
             false => layers * (hidden + layer),
         };
         let work = 4.0 * hidden + 2.0 * (queries + keys + inner);
-        let per_token = kept + 3.0 * hidden + work + vocabulary.min(LOGITS_AT_A_TIME);
+        let per_token = kept + 3.0 * hidden + work + vocabulary.min(log_prob::BLOCK as f64);
         let (all, trained) = (parameters(self.config), trained(self.recipe, self.config));
         let adapter = self.recipe.lora.as_ref().map_or(0, |_| trained);
         let shapes = self.config.parameter_shapes().into_iter();
@@ -248,7 +248,7 @@ impl Sizes<'_> {
         let logits = rows * self.config.vocab_size as f64;
         let all = parameters(self.config);
         let packed = match self.recipe.engine.precision {
-            Precision::F32 if all > PACKED => 0.0,
+            Precision::F32 if all > COPIED as u64 => 0.0,
             _ => all as f64,
         };
         bytes(threads as f64 * (positions * per_position + logits) + packed)

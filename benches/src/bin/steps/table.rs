@@ -101,6 +101,8 @@ fn options(words: &[&str]) -> Result<Options, String> {
 /// The median of what some processes printed.
 struct Side {
     seconds: f64,
+    /// Tokens of one repetition, where the sides need not have sampled equally many.
+    tokens: Option<f64>,
     bytes: f64,
     last: Value,
 }
@@ -147,11 +149,16 @@ fn measure(row: &Row, options: &Options) -> Result<String, Box<dyn Error>> {
         )?,
         false => {
             let theirs = side(theirs)?;
+            // Of time per token, where tokens are counted.
+            let per_token = match (ours.tokens, theirs.tokens) {
+                (Some(ours), Some(theirs)) => ours / theirs,
+                _ => 1.0,
+            };
             write!(
                 line,
                 "| {:.3} s | {:.2} × | {:.1} × | {gigabytes:.2} GB | {:.2} GB | {:.2} ",
                 theirs.seconds,
-                theirs.seconds / seconds,
+                theirs.seconds / seconds * per_token,
                 row.target,
                 theirs.bytes / 1e9,
                 ours.bytes / theirs.bytes
@@ -171,6 +178,7 @@ fn side(runs: Vec<Value>) -> Result<Side, Box<dyn Error>> {
     };
     Ok(Side {
         seconds: median("seconds")?,
+        tokens: median("tokens").ok(),
         bytes: median("peak_bytes")?,
         last: runs.into_iter().next_back().unwrap_or_default(),
     })

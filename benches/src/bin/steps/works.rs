@@ -269,7 +269,7 @@ max_position_embeddings = 256
 [data]
 task = "arithmetic"
 [data.arithmetic]
-operands = [2, 3]
+operands = [3, 3]
 max_value = 49
 [sampler]
 max_new_tokens = 32
@@ -308,15 +308,15 @@ fn grpo(precision: &str) -> Outcome<Measured> {
     let config = assembly.decoder.config().clone();
     let precision = assembly.decoder.precision();
     let mut rl = Rl::new(assembly, stage, "rl".to_owned(), 0, 0, None)?;
-    let (mut number, mut fed) = (0, 0.0);
-    let mut sampled = 0.0;
+    // Sums over the steps: completions end by chance.
+    let (mut number, mut fed, mut sampled) = (0, 0.0, 0.0);
     let seconds = timed(15, 3, || {
         let start = Instant::now();
         let report = rl.step(number)?;
         number += 1;
         let rate = |key: &str| report.timings.get(key).unwrap_or(0.0);
-        fed = rate("tokens_per_second/train") * rate("seconds/train");
-        sampled = rate("tokens_per_second/sample") * rate("seconds/sample");
+        fed += rate("tokens_per_second/train") * rate("seconds/train");
+        sampled += rate("tokens_per_second/sample") * rate("seconds/sample");
         if std::env::var_os("EQUIPOISE_BENCH_PARTS").is_some() {
             eprintln!(
                 "{:.4} s: {:?}",
@@ -326,6 +326,7 @@ fn grpo(precision: &str) -> Outcome<Measured> {
         }
         Ok(())
     })?;
+    let (fed, sampled) = (fed / number as f64, sampled / number as f64);
     // Sampling goes over every token once, training three times.
     let per_token = forward_flops(&config, 1, 40) / 40.0;
     Ok(Measured {

@@ -63,18 +63,17 @@ per_instruction_set! {
 /// Zeros, for what lies beyond an odd inner dimension.
 const ZEROS: [f32; NR] = [0.0; NR];
 
-/// Copies `width` columns of `b` from `column` on into a panel: pair by pair of inner positions
-/// `inner..inner + depth`, N words each, filled up with zeros.
+/// Copies `width` columns of `b` from `column` on into a panel: pair by pair of its `depth` inner
+/// positions, N words each, filled up with zeros.
 pub(super) fn panel<const N: usize>(
     b: MatrixRef<'_>,
-    inner: usize,
     depth: usize,
     column: usize,
     width: usize,
     out: &mut [u32],
 ) {
     let (out, _) = out.as_chunks_mut::<N>();
-    let first = inner * b.row_stride + column * b.column_stride;
+    let first = column * b.column_stride;
     if b.column_stride == 1 {
         for (p, out) in out.iter_mut().enumerate() {
             let row = |p: usize| match p < depth {
@@ -133,12 +132,17 @@ pub(super) fn widened_panel(
     let columns = tile_columns();
     let mut pairs = vec![0; out.len() / 2];
     match columns {
-        NR_AVX2 => panel::<NR_AVX2>(b, 0, depth, column, width, &mut pairs),
-        _ => panel::<NR>(b, 0, depth, column, width, &mut pairs),
+        NR_AVX2 => panel::<NR_AVX2>(b, depth, column, width, &mut pairs),
+        _ => panel::<NR>(b, depth, column, width, &mut pairs),
     }
-    let rows = out.chunks_exact_mut(2 * columns);
-    for (rows, pairs) in rows.zip(pairs.chunks_exact(columns)) {
-        let (odd, even) = rows.split_at_mut(columns);
+    widen_lines(&pairs, columns, out);
+}
+
+/// Lines of `width` pairs, each into a line of the odd numbers and one of the even ones.
+fn widen_lines(pairs: &[u32], width: usize, out: &mut [f32]) {
+    let lines = out.chunks_exact_mut(2 * width);
+    for (pairs, lines) in pairs.chunks_exact(width).zip(lines) {
+        let (odd, even) = lines.split_at_mut(width);
         for ((odd, even), &pair) in odd.iter_mut().zip(even).zip(pairs) {
             [*odd, *even] = widen(pair);
         }
@@ -173,14 +177,8 @@ pub(super) fn widened_left<'a>(
         widen_all(rows.data, buffer);
         (2 * row_stride, 1)
     } else {
-        // Rows side by side: a line of pairs becomes two.
-        let lines = buffer.chunks_exact_mut(2 * column_stride);
-        for (pairs, lines) in rows.data.chunks_exact(column_stride).zip(lines) {
-            let (odd, even) = lines.split_at_mut(column_stride);
-            for ((odd, even), &pair) in odd.iter_mut().zip(even).zip(pairs) {
-                [*odd, *even] = widen(pair);
-            }
-        }
+        // Rows side by side.
+        widen_lines(rows.data, column_stride, buffer);
         (1, column_stride)
     };
     PAIRS.set(pairs);

@@ -27,7 +27,8 @@ impl<'a> Left<'a> {
 ///
 /// Read in place, every step of such a tile is in another line and often another page of the memory,
 /// and at the widths that models have these lines compete for the same few places of the cache. The
-/// AVX-512 tile asks for its lines ahead and gains nothing from the copy.
+/// AVX-512 tile asks for its lines ahead and reads in place; whether the copy would pay there was not
+/// measured.
 pub(crate) fn left<'a>(
     a: MatrixRef<'a>,
     inner: usize,

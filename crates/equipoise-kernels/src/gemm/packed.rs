@@ -102,7 +102,7 @@ impl Packed {
                     depth * columns,
                     parallelism,
                     |panel, out| {
-                        half::panel::<NR>(b, 0, k, panel * columns, width(panel), out);
+                        half::panel::<NR>(b, k, panel * columns, width(panel), out);
                     },
                 );
             }

@@ -105,17 +105,10 @@ impl Decoder {
         }
         let score = self.read_score(&json, &path, &file)?;
         let known: BTreeSet<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
-        let names = file.names();
-        let extra = names.iter().map(String::as_str);
         let of_score = stored_name("score.weight");
-        let extra =
-            extra.filter(|name| !known.contains(name) && (score.is_none() || *name != of_score));
-        if let Some(names) = listed(extra) {
-            return Err(mismatch(
-                &file.path,
-                format!("{names} no part of this model's adapter"),
-            ));
-        }
+        refuse_others(&file, |name| {
+            known.contains(name) || (score.is_some() && name == of_score)
+        })?;
         let adapted = self.attach(lora, Parameters::new(entries))?;
         // Last, because the base shares it: nothing has changed if there was an error.
         if let (Some(var), Some(trained)) = (self.base().get("score.weight"), score) {
@@ -167,19 +160,9 @@ impl Decoder {
                 ));
             }
         }
-        let own = |name: &str| {
-            self.parameters()
-                .iter()
-                .any(|(own, _)| stored_name(own) == name)
-        };
-        let names = file.names();
-        let extra = names.iter().map(String::as_str);
-        if let Some(names) = listed(extra.filter(|name| !own(name))) {
-            return Err(mismatch(
-                &file.path,
-                format!("{names} no part of this model's adapter"),
-            ));
-        }
+        let own = self.parameters().iter().map(|(name, _)| stored_name(name));
+        let own: BTreeSet<String> = own.collect();
+        refuse_others(&file, |name| own.contains(name))?;
         let tensors = self.parameters().iter().map(|(name, var)| {
             let tensor = read(&file, &stored_name(name), var.dims())?;
             Ok((var, tensor))
@@ -197,6 +180,19 @@ fn stored_name(name: &str) -> String {
     match name.starts_with("base_model.") {
         true => name.to_owned(),
         false => format!("base_model.model.{name}"),
+    }
+}
+
+/// A file that holds more than the adapter is another one's.
+fn refuse_others(file: &TensorFile, known: impl Fn(&str) -> bool) -> Result<(), ModelError> {
+    let names = file.names();
+    let others = names.iter().map(String::as_str).filter(|name| !known(name));
+    match listed(others) {
+        None => Ok(()),
+        Some(names) => Err(mismatch(
+            &file.path,
+            format!("{names} no part of this model's adapter"),
+        )),
     }
 }
 

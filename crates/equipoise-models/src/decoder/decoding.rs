@@ -20,7 +20,7 @@ use super::weights::{Linear, Weights};
 use crate::{ModelError, OutputHeads};
 
 /// The matrices of a model of up to so many numbers are copied for sampling: 256 MiB of them.
-const COPIED: usize = 1 << 26;
+pub const COPIED: usize = 1 << 26;
 
 /// The weights as a sampler reads them: the trainer's own memory, and packed copies of the matrices
 /// where they are worth their memory.
