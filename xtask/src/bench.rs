@@ -1,9 +1,7 @@
 //! `cargo xtask bench`: the measurements, and the peers they are taken beside.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use crate::Failure;
+use crate::python::environment;
 use crate::run::{cargo, root, wait};
 
 /// What is to be measured.
@@ -63,7 +61,11 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
     }
     if bench.steps {
         let python = match bench.peers {
-            true => Some(environment()?),
+            true => Some(environment(
+                "peers",
+                "benches/peers/requirements.txt",
+                None,
+            )?),
             false => None,
         };
         let mut command = cargo();
@@ -75,44 +77,6 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
         wait(command.args(&bench.options).current_dir(root()))?;
     }
     Ok(())
-}
-
-/// The Python of a virtual environment with the pinned peers, which is made if it is not there or has
-/// other versions.
-fn environment() -> Result<PathBuf, Failure> {
-    let requirements = root().join("benches/peers/requirements.txt");
-    let wanted = read(&requirements)?;
-    let directory = root().join("target/peers");
-    let python = match cfg!(windows) {
-        true => directory.join("Scripts/python.exe"),
-        false => directory.join("bin/python"),
-    };
-    // Written last, so that an interrupted installation is taken up again.
-    let installed = directory.join("installed.txt");
-    if python.is_file() && std::fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
-        return Ok(python);
-    }
-    eprintln!("installing the peers into {}", directory.display());
-    let system = if cfg!(windows) { "python" } else { "python3" };
-    wait(Command::new(system).args(["-m", "venv"]).arg(&directory))?;
-    wait(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(&requirements),
-    )?;
-    std::fs::write(&installed, wanted).map_err(|error| unreadable(&installed, &error))?;
-    Ok(python)
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure {
-        message: Some(format!("{}: {error}", path.display())),
-        code: 1,
-    }
 }
 
 #[cfg(test)]

@@ -14,12 +14,18 @@ pub(crate) enum Command {
     },
     Test,
     Bench(Bench),
+    Fixtures {
+        check: bool,
+        parts: Vec<String>,
+    },
     Lint,
     Doc,
     Ci,
 }
 
-const NAMES: [&str; 7] = ["train", "test", "bench", "lint", "doc", "ci", "help"];
+const NAMES: [&str; 8] = [
+    "train", "test", "bench", "fixtures", "lint", "doc", "ci", "help",
+];
 
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, Failure> {
     let Some((name, rest)) = arguments.split_first() else {
@@ -28,6 +34,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, Failure> {
     let command = match name.as_str() {
         "train" => return Ok(train(rest)),
         "bench" => return Ok(Command::Bench(Bench::parse(rest)?)),
+        "fixtures" => return fixtures(rest),
         "test" => Command::Test,
         "lint" => Command::Lint,
         "doc" => Command::Doc,
@@ -47,6 +54,23 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, Failure> {
             "`{name}` takes no argument, found `{extra}`"
         ))),
         None => Ok(command),
+    }
+}
+
+/// Options begin with `-`, and there is one; everything else is part of a path.
+fn fixtures(arguments: &[String]) -> Result<Command, Failure> {
+    let (options, parts): (Vec<String>, Vec<String>) = arguments
+        .iter()
+        .cloned()
+        .partition(|argument| argument.starts_with('-'));
+    match options.iter().find(|option| *option != "--check") {
+        Some(unknown) => Err(Failure::usage(format!(
+            "`fixtures` takes `--check` and parts of paths, found `{unknown}`"
+        ))),
+        None => Ok(Command::Fixtures {
+            check: !options.is_empty(),
+            parts,
+        }),
     }
 }
 
@@ -106,6 +130,23 @@ mod tests {
     }
 
     #[test]
+    fn golden_files() {
+        let fixtures = |check, parts: &[&str]| {
+            let parts = parts.iter().map(|&part| part.into()).collect();
+            Ok(Command::Fixtures { check, parts })
+        };
+        assert_eq!(parsed("fixtures"), fixtures(false, &[]));
+        assert_eq!(
+            parsed("fixtures --check objectives adamw"),
+            fixtures(true, &["objectives", "adamw"])
+        );
+        assert_eq!(
+            parsed("fixtures --chek"),
+            Err("`fixtures` takes `--check` and parts of paths, found `--chek`".into())
+        );
+    }
+
+    #[test]
     fn recipe_and_options() {
         assert_eq!(parsed("train"), train(None, &[]));
         assert_eq!(parsed("train a.toml"), train(Some("a.toml"), &[]));
@@ -123,14 +164,14 @@ mod tests {
             parsed("trian"),
             Err(
                 "there is no command `trian`, did you mean `train`?\nthe commands are train, \
-                 test, bench, lint, doc, ci, help"
+                 test, bench, fixtures, lint, doc, ci, help"
                     .into()
             )
         );
         assert_eq!(
             parsed("deploy"),
             Err(
-                "there is no command `deploy`\nthe commands are train, test, bench, lint, doc, ci, help"
+                "there is no command `deploy`\nthe commands are train, test, bench, fixtures, lint, doc, ci, help"
                     .into()
             )
         );

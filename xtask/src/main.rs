@@ -2,6 +2,8 @@
 
 mod bench;
 mod command;
+mod fixtures;
+mod python;
 mod run;
 mod suggest;
 
@@ -19,6 +21,10 @@ cargo xtask COMMAND
                                 kernels by criterion, and a table of whole steps; with --peers beside
                                 PyTorch, transformers and TRL, which are installed into target/peers
                                 (needs Python 3.10 or later)
+  fixtures [--check] [PART ...]
+                                write the golden files of the tests again, or compare: those whose path
+                                contains a PART, or all; PyTorch, TRL, verl and OpenRLHF are installed
+                                into target/fixtures (needs Python 3.10 or later)
   lint                          formatting, and clippy with warnings denied
   doc                           the documentation, with warnings denied
   ci                            lint, doc, licences (if cargo-deny is installed) and test
@@ -40,6 +46,7 @@ fn main() -> ExitCode {
         Command::Train { recipe, options } => run::train(recipe.as_deref(), &options),
         Command::Test => run::test(),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Fixtures { check, parts } => fixtures::run(check, &parts),
         Command::Lint => run::lint(),
         Command::Doc => run::doc(),
         Command::Ci => run::ci(),
