@@ -1,14 +1,25 @@
 //! Rules by name, for recipes.
 
-use crate::rules::{Balanced, DrGrpo, SequenceMean, TokenMean, ZeroAdvantage};
-use crate::{Error, Reducer, Scope};
+use crate::rules::{
+    Adaptive, Balanced, BalancedMass, DrGrpo, LambdaGrpo, LengthPower, PromptMean, SequenceMean,
+    SequenceMeanTokenSum, TokenMean, TokenSum, VlNorm,
+};
+use crate::{Error, Options, Reducer, resolve};
 
 /// Every rule that has a name. A new rule is a file in `rules` and a line here.
 pub const CATALOGUE: &[Entry] = &[
     Balanced::ENTRY,
+    BalancedMass::ENTRY,
     TokenMean::ENTRY,
+    PromptMean::ENTRY,
     SequenceMean::ENTRY,
+    SequenceMeanTokenSum::ENTRY,
+    TokenSum::ENTRY,
     DrGrpo::ENTRY,
+    VlNorm::ENTRY,
+    LambdaGrpo::ENTRY,
+    LengthPower::ENTRY,
+    Adaptive::ENTRY,
 ];
 
 /// A rule's place in the catalogue.
@@ -25,44 +36,14 @@ pub struct Entry {
     pub build: fn(&Options) -> Result<Box<dyn Reducer>, Error>,
 }
 
-/// What a recipe may say about a rule beside its name; `None` is the rule's own default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Over which responses `balanced` pools; default group.
-    pub scope: Option<Scope>,
-    /// Where `balanced` counts responses with advantage zero; default neutral.
-    pub zero_advantage: Option<ZeroAdvantage>,
-    /// The constant divisor of `dr_grpo`, in tokens; has no default.
-    pub max_tokens: Option<usize>,
-}
-
-impl Options {
-    /// The names of the options that are given.
-    fn given(&self) -> impl Iterator<Item = &'static str> {
-        [
-            self.scope.map(|_| "scope"),
-            self.zero_advantage.map(|_| "zero_advantage"),
-            self.max_tokens.map(|_| "max_tokens"),
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// The rule with the given name.
+/// The rule with the given name, or what the given [alias](crate::ALIASES) stands for.
 ///
 /// # Errors
-/// [`Error::UnknownRule`], which lists the names there are; [`Error::OptionWithoutEffect`] for an
+/// Those of [`resolve`]; [`Error::OptionWithoutEffect`] for an
 /// option that the rule does not have, so that no wish is silently ignored;
 /// [`Error::MissingOption`] and [`Error::InvalidOption`] for what the rule itself demands.
 pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn Reducer>, Error> {
-    let entry = CATALOGUE
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| Error::UnknownRule {
-            name: name.to_owned(),
-            known: CATALOGUE.iter().map(|entry| entry.name).collect(),
-        })?;
+    let (entry, _) = resolve(name)?;
     let without_effect = options
         .given()
         .find(|option| !entry.options.contains(option));
@@ -79,7 +60,8 @@ pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn Reducer>, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Response;
+    use crate::rules::ZeroAdvantage;
+    use crate::{Response, Scope, Setting};
 
     /// Options with every value a rule may need, and none that it ignores.
     fn options_for(entry: &Entry) -> Options {
@@ -99,12 +81,13 @@ mod tests {
 
     #[test]
     fn unknown_names_list_the_known_ones() {
-        let error = by_name("token-mean", &Options::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown aggregation rule `token-mean`; the rules are \
-             `balanced`, `token_mean`, `sequence_mean`, `dr_grpo`"
+        let error = by_name("token_men", &Options::default()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.starts_with("unknown aggregation rule `token_men`; the rules are `balanced`, "),
+            "{error}"
         );
+        assert!(error.ends_with("`length_power`, `adaptive`"), "{error}");
     }
 
     #[test]
@@ -131,11 +114,18 @@ mod tests {
 
     #[test]
     fn options_without_effect_are_refused() {
-        let all = Options {
-            scope: Some(Scope::Group),
-            zero_advantage: Some(ZeroAdvantage::Neutral),
-            max_tokens: Some(8),
-        };
+        let mut all = Options::default();
+        for name in Options::NAMES {
+            // Each takes one of the three.
+            for value in [
+                Setting::Number(8.0),
+                Setting::Word("group"),
+                Setting::Word("neutral"),
+            ] {
+                let _ = all.set(name, value);
+            }
+        }
+        assert_eq!(all.given().count(), Options::NAMES.len());
         for entry in CATALOGUE {
             let error = by_name(entry.name, &all).unwrap_err();
             assert!(
@@ -156,6 +146,29 @@ mod tests {
             error.unwrap_err().to_string(),
             "option `scope` has no effect on aggregation rule `dr_grpo`; its options are `max_tokens`"
         );
+    }
+
+    #[test]
+    fn numbers_have_ranges() {
+        for (rule, option, value) in [
+            ("length_power", "alpha", f64::NAN),
+            ("vl_norm", "alpha", -1.0),
+            ("lambda_grpo", "lambda", f64::INFINITY),
+            ("adaptive", "gap", -0.1),
+            ("adaptive", "variation", f64::NAN),
+        ] {
+            let mut options = Options {
+                max_tokens: (rule == "vl_norm").then_some(8),
+                ..Options::default()
+            };
+            options.set(option, Setting::Number(value)).unwrap();
+            let error = by_name(rule, &options).unwrap_err();
+            assert!(
+                matches!(&error, Error::InvalidOption { rule: r, option: o, .. }
+                    if *r == rule && *o == option),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -8,13 +8,17 @@
 //! [`diagnose`] collects all of them for a batch. Responses without tokens take no part anywhere. A
 //! statistic that a batch does not define is `None`, never a NaN.
 
+mod comparison;
 mod coupling;
 mod lengths;
 mod mass;
+mod quarters;
 
+pub use comparison::{Comparison, compare};
 pub use coupling::{net_advantage, sign_length_coupling};
 pub use lengths::{LengthGap, coefficient_of_variation, length_gap};
 pub use mass::{SignShares, mass_by_sign, responses_by_sign};
+pub use quarters::mass_by_length;
 
 use crate::reducer::split;
 use crate::{Error, Response};
@@ -30,6 +34,9 @@ pub struct Diagnostics {
     pub responses: Option<SignShares>,
     /// The share of the loss's mass Σ w_i T_i on each sign; `None` if there is no mass.
     pub mass: Option<SignShares>,
+    /// The share of the loss's mass on each quarter of the responses, short to long; see
+    /// [`mass_by_length`]. `None` if there is no mass.
+    pub mass_by_length: Option<[f64; 4]>,
     /// [`coefficient_of_variation`] of the lengths, averaged over the groups that define it.
     pub length_variation: Option<f64>,
     /// [`LengthGap::tokens`], averaged over the groups with both signs.
@@ -78,6 +85,7 @@ pub fn diagnose(
         rule: rule.to_owned(),
         responses: responses_by_sign(responses),
         mass: mass_by_sign(responses, weights),
+        mass_by_length: mass_by_length(responses, weights),
         length_variation: mean(groups.iter().filter_map(|g| coefficient_of_variation(g))),
         length_gap: mean(gaps.iter().map(|gap| gap.tokens)),
         relative_length_gap: mean(gaps.iter().map(|gap| gap.relative)),

@@ -58,6 +58,34 @@ pub enum Error {
         /// What the value has to be.
         requirement: &'static str,
     },
+    /// A name stands for something that this crate does not do.
+    Refused {
+        /// The name.
+        name: &'static str,
+        /// Why, and what to use.
+        why: &'static str,
+    },
+    /// No option has this name.
+    UnknownOption {
+        /// The name given.
+        option: String,
+        /// Every name there is.
+        known: &'static [&'static str],
+    },
+    /// An option's value is of the wrong kind.
+    WrongKind {
+        /// The option's name.
+        option: &'static str,
+        /// The kind of value that it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// There is not one weight per prompt group, or one of them is negative or not finite.
+    PromptWeights {
+        /// What is wrong, and what would be right.
+        what: String,
+    },
     /// A word is none of those an option accepts.
     UnknownValue {
         /// The option's name.
@@ -122,6 +150,20 @@ impl fmt::Display for Error {
                 f,
                 "option `{option}` of aggregation rule `{rule}` is {value}; it must be {requirement}"
             ),
+            Self::Refused { name, why } => {
+                write!(f, "aggregation rule `{name}` is refused: {why}")
+            }
+            Self::UnknownOption { option, known } => write!(
+                f,
+                "there is no option `{option}`; the options are {}",
+                quoted(known)
+            ),
+            Self::WrongKind {
+                option,
+                expected,
+                found,
+            } => write!(f, "option `{option}` is {found}; it must be {expected}"),
+            Self::PromptWeights { what } => f.write_str(what),
             Self::UnknownValue {
                 option,
                 value,

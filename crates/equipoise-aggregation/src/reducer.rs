@@ -119,6 +119,12 @@ pub trait Reducer: Send + Sync + fmt::Debug {
     /// Every weight is finite and at least 0. A response without tokens has weight 0 and counts
     /// nowhere; if no response has a token, every weight is 0.
     fn weights(&self, responses: &[Response]) -> Vec<f64>;
+
+    /// Which rule was picked for these responses, if this is a rule that picks; for logs.
+    fn choice(&self, responses: &[Response]) -> Option<&'static str> {
+        let _ = responses;
+        None
+    }
 }
 
 /// The weight of every response of a batch, under one rule.

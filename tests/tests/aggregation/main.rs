@@ -2,5 +2,7 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod peers;
 mod properties;
+mod reductions;
 mod reference;

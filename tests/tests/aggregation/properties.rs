@@ -1,7 +1,10 @@
 //! What must hold for every batch.
 
 use equipoise_aggregation::diagnostics::{diagnose, mass_by_sign, sign_length_coupling};
-use equipoise_aggregation::rules::{Balanced, DrGrpo, SequenceMean, TokenMean, ZeroAdvantage};
+use equipoise_aggregation::rules::{
+    Adaptive, Balanced, BalancedMass, DrGrpo, LambdaGrpo, LengthPower, PromptMean, SequenceMean,
+    SequenceMeanTokenSum, TokenMean, TokenSum, VlNorm, ZeroAdvantage,
+};
 use equipoise_aggregation::{Reducer, Response, Scope, batch_weights};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,7 +16,23 @@ fn every_rule() -> Vec<Box<dyn Reducer>> {
         Box::new(SequenceMean),
         Box::new(TokenMean),
         Box::new(DrGrpo { max_tokens }),
+        Box::new(PromptMean),
+        Box::new(SequenceMeanTokenSum),
+        Box::new(TokenSum),
+        Box::new(Adaptive::default()),
     ];
+    for alpha in [-2.0, 0.0, 0.5, 1.0, 300.0] {
+        rules.push(Box::new(LengthPower { alpha }));
+    }
+    for alpha in [0.0, 0.75, 1.0, 300.0] {
+        rules.push(Box::new(VlNorm { alpha, max_tokens }));
+    }
+    for (lambda, strength) in [(0.0, 1.0), (1.0, 1.0 / 9.0), (-3.0, 1.0), (1e300, 1e300)] {
+        rules.push(Box::new(LambdaGrpo { lambda, strength }));
+    }
+    for scope in [Scope::Group, Scope::Batch] {
+        rules.push(Box::new(BalancedMass { scope }));
+    }
     for scope in [Scope::Group, Scope::Batch] {
         for zero_advantage in [ZeroAdvantage::Neutral, ZeroAdvantage::Negative] {
             rules.push(Box::new(Balanced {
@@ -138,6 +157,10 @@ proptest! {
                 found.token_coupling,
             ];
             prop_assert!(statistics.into_iter().flatten().all(f64::is_finite), "{found:?}");
+            if let Some(quarters) = found.mass_by_length {
+                let sum: f64 = quarters.iter().sum();
+                prop_assert!((sum - 1.0).abs() < 1e-9, "{found:?}");
+            }
             prop_assert!(!found.to_string().contains("NaN"));
         }
     }
@@ -145,7 +168,9 @@ proptest! {
     #[test]
     fn mass_is_one_for_means(groups in groups(signed_response)) {
         let (responses, sizes) = flatten(&groups);
-        for rule in every_rule().iter().filter(|rule| rule.name() != "dr_grpo") {
+        // The others are sums, or divided by a constant, or weigh responses by design.
+        let others = ["dr_grpo", "vl_norm", "lambda_grpo", "token_sum", "sequence_mean_token_sum"];
+        for rule in every_rule().iter().filter(|rule| !others.contains(&rule.name())) {
             let weights = batch_weights(rule.as_ref(), &responses, &sizes).unwrap();
             prop_assert!((total_mass(&responses, &weights) - 1.0).abs() < 1e-12, "{rule:?}");
         }
@@ -177,7 +202,16 @@ proptest! {
             .map(|positive| Response { tokens, advantage: advantage(positive) })
             .collect();
         let expected = 1.0 / (group.len() * tokens) as f64;
-        let rules: [&dyn Reducer; 3] = [&SequenceMean, &TokenMean, &Balanced::default()];
+        let rules: [&dyn Reducer; 8] = [
+            &SequenceMean,
+            &TokenMean,
+            &PromptMean,
+            &Balanced::default(),
+            &BalancedMass::default(),
+            &LengthPower { alpha: 0.3 },
+            &LambdaGrpo::default(),
+            &Adaptive::default(),
+        ];
         for rule in rules {
             for weight in rule.weights(&group) {
                 prop_assert!((weight - expected).abs() < 1e-12 * expected, "{rule:?}");
@@ -212,8 +246,10 @@ proptest! {
             let mut expected = rule.weights(&group);
             expected.rotate_left(turn);
             for (a, b) in rule.weights(&turned).iter().zip(expected) {
-                // Sums of lengths may round differently in another order.
-                prop_assert!((a - b).abs() <= 1e-14 * b, "{rule:?}");
+                // Sums of lengths may round differently in another order, and the exponentials of
+                // λ-GRPO multiply that by the size of their exponents, up to 1e9 here.
+                let bound = if rule.name() == "lambda_grpo" { 1e-5 } else { 1e-14 };
+                prop_assert!((a - b).abs() <= bound * b, "{rule:?} {a:e} {b:e}");
             }
         }
     }
@@ -236,7 +272,9 @@ proptest! {
                     .sum()
             };
             let loss: f64 = cuts.windows(2).map(|pair| micro_batch(pair[0], pair[1])).sum();
-            prop_assert!((loss - objective(&responses, &weights)).abs() < 1e-12, "{rule:?}");
+            let scale = total_mass(&responses, &weights).max(1.0);
+            let whole = objective(&responses, &weights);
+            prop_assert!((loss - whole).abs() < 1e-12 * scale, "{rule:?}");
         }
     }
 

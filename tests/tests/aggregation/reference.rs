@@ -1,6 +1,9 @@
 //! Agreement with `fixtures/aggregation.py`, which writes every rule as nested means.
 
-use equipoise_aggregation::rules::{Balanced, DrGrpo, SequenceMean, TokenMean, ZeroAdvantage};
+use equipoise_aggregation::rules::{
+    Adaptive, Balanced, BalancedMass, DrGrpo, LambdaGrpo, LengthPower, PromptMean, SequenceMean,
+    SequenceMeanTokenSum, TokenMean, TokenSum, VlNorm, ZeroAdvantage,
+};
 use equipoise_aggregation::{Reducer, Response, Scope, batch_weights};
 use std::collections::BTreeMap;
 
@@ -57,6 +60,43 @@ fn weighted_sums_equal_nested_means() {
             "balanced_batch_negative",
             balanced(Scope::Batch, ZeroAdvantage::Negative),
         ),
+        ("prompt_mean", Box::new(PromptMean)),
+        ("sequence_mean_token_sum", Box::new(SequenceMeanTokenSum)),
+        ("token_sum", Box::new(TokenSum)),
+        ("balanced_mass_group", Box::new(BalancedMass::default())),
+        (
+            "balanced_mass_batch",
+            Box::new(BalancedMass {
+                scope: Scope::Batch,
+            }),
+        ),
+        (
+            "vl_norm",
+            Box::new(VlNorm {
+                alpha: 0.75,
+                max_tokens: fixture.max_tokens,
+            }),
+        ),
+        (
+            "lambda_grpo",
+            Box::new(LambdaGrpo {
+                lambda: 1.5,
+                ..LambdaGrpo::default()
+            }),
+        ),
+        (
+            "lambda_grpo_short",
+            Box::new(LambdaGrpo {
+                lambda: -2.0,
+                strength: 0.3,
+            }),
+        ),
+        ("length_power", Box::new(LengthPower { alpha: 0.5 })),
+        (
+            "length_power_negative",
+            Box::new(LengthPower { alpha: -0.7 }),
+        ),
+        ("adaptive", Box::new(Adaptive::default())),
     ]);
     for (index, case) in fixture.cases.iter().enumerate() {
         let responses: Vec<Response> = case
@@ -78,7 +118,7 @@ fn weighted_sums_equal_nested_means() {
                 .map(|(row, weight)| weight * row.terms.iter().sum::<f64>())
                 .sum();
             assert!(
-                (loss - expected).abs() < 1e-13,
+                (loss - expected).abs() < 1e-13 * expected.abs().max(1.0),
                 "case {index}, {name}: {loss} is not {expected}"
             );
         }

@@ -1,6 +1,6 @@
 //! A constant divisor instead of a length.
 
-use crate::{Entry, Error, Reducer, Response, Scope};
+use crate::{Entry, Reducer, Response, Scope};
 use std::num::NonZeroUsize;
 
 /// Sums over tokens and divides by a constant: the aggregation of Dr. GRPO (arXiv:2503.20783).
@@ -26,17 +26,7 @@ impl DrGrpo {
         token_weight: "1 / (N L_max)",
         options: &["max_tokens"],
         build: |options| {
-            let max_tokens = options.max_tokens.ok_or(Error::MissingOption {
-                rule: "dr_grpo",
-                option: "max_tokens",
-                meaning: "the limit on the length of a response, in tokens",
-            })?;
-            let max_tokens = NonZeroUsize::new(max_tokens).ok_or(Error::InvalidOption {
-                rule: "dr_grpo",
-                option: "max_tokens",
-                value: max_tokens.to_string(),
-                requirement: "at least 1",
-            })?;
+            let max_tokens = options.required_max_tokens("dr_grpo")?;
             Ok(Box::new(Self { max_tokens }))
         },
     };
