@@ -2,5 +2,7 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod policy_peers;
+mod policy_properties;
 mod properties;
 mod reference;
