@@ -5,6 +5,7 @@ mod entropy;
 mod error;
 mod kl;
 pub mod policy;
+pub mod preference;
 mod supervised;
 mod token_loss;
 
