@@ -9,6 +9,7 @@ mod kl_term;
 pub mod mismatch;
 mod options;
 pub mod policy;
+pub mod preference;
 mod sum;
 mod supervised;
 mod token_loss;
