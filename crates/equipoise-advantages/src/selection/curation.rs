@@ -96,10 +96,7 @@ impl BestOfK {
         for (weight, reward) in out.iter_mut().zip(rewards) {
             *weight = exponent(*reward).exp();
         }
-        let total = sum(out.iter().copied());
-        for weight in out {
-            *weight /= total;
-        }
+        normalise(out);
         Ok(())
     }
 
@@ -135,7 +132,8 @@ impl BestOfK {
     ///
     /// The expectation is not a sum over the K − 1 others' outcomes, of which there are too many, but the
     /// integral ∫ K e^{r(x)} exp(−t e^{r(x)}) (Σ_y p(y) exp(−t e^{r(y)}))^{K−1} dt, by the trapezoidal rule in
-    /// log t, to about 14 digits. With one sample p' is p, bit for bit.
+    /// log t, to about 14 digits. p' is divided by its sum, which is 1 but for rounding: round after round
+    /// the error would grow like 2^n. With one sample p' is p, bit for bit.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless all rows are equally long.
@@ -162,10 +160,7 @@ impl BestOfK {
             for ((next, p), reward) in out.iter_mut().zip(distribution).zip(rewards) {
                 *next = p * exponent(*reward).exp();
             }
-            let total = sum(out.iter().copied());
-            for next in out {
-                *next /= total;
-            }
+            normalise(out);
             return Ok(());
         };
         out.fill(0.0);
@@ -184,6 +179,7 @@ impl BestOfK {
             }
             step += 1.0;
         }
+        normalise(out);
         Ok(())
     }
 
@@ -191,6 +187,16 @@ impl BestOfK {
     fn exponents(self, rewards: &[f64]) -> impl Fn(f64) -> f64 {
         let largest = rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         move |reward| ((reward - largest) / self.temperature).max(-LARGEST_EXPONENT)
+    }
+}
+
+/// Divides by the sum, if there is one.
+fn normalise(weights: &mut [f64]) {
+    let total = sum(weights.iter().copied());
+    if total != 0.0 {
+        for weight in weights {
+            *weight /= total;
+        }
     }
 }
 

@@ -60,7 +60,8 @@ impl BradleyTerry {
             };
         }
         let sum = difference(chosen, -rejected);
-        let pull = 2.0 * self.centring * sum;
+        // In this order, 0 stays 0 whatever the coefficient.
+        let pull = (2.0 * sum) * self.centring;
         let bound = |x: f64| x.clamp(-f64::MAX, f64::MAX);
         PairTerm {
             value: bound(value + self.centring * (sum * sum)),
