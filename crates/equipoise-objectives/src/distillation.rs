@@ -6,7 +6,7 @@
 //! variable; the model's own softmax does the rest. A temperature is applied by whoever makes the
 //! log-probabilities: both are to be `log_softmax(logits / T)`.
 
-use crate::compensated::Sum;
+use crate::sum::Sum;
 use std::fmt;
 
 /// How far a student is from its teacher at one place of a text.

@@ -42,6 +42,22 @@ pub enum Error {
         /// What the value has to be.
         requirement: &'static str,
     },
+    /// No option has this name.
+    UnknownOption {
+        /// The name given.
+        option: String,
+        /// Every name there is.
+        known: &'static [&'static str],
+    },
+    /// An option's value is of the wrong kind.
+    WrongKind {
+        /// The option's name.
+        option: &'static str,
+        /// The kind of value that it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
     /// A word is none of those an option accepts.
     UnknownValue {
         /// The option's name.
@@ -94,6 +110,16 @@ impl fmt::Display for Error {
                 "option `{option}` of policy objective `{objective}` is {value}; \
                  it must be {requirement}"
             ),
+            Self::UnknownOption { option, known } => write!(
+                f,
+                "there is no option `{option}`; the options are {}",
+                quoted(known)
+            ),
+            Self::WrongKind {
+                option,
+                expected,
+                found,
+            } => write!(f, "option `{option}` is {found}; it must be {expected}"),
             Self::UnknownValue {
                 option,
                 value,

@@ -22,7 +22,12 @@ const LARGEST_DIFFERENCE: f64 = 1e150;
 /// k1    d                    1
 /// k2    d²/2                 d
 /// k3    exp(−d) − 1 + d      1 − exp(−d)
+/// abs   |d|                  sign(d), 0 at 0
+/// k1+   d                    d
+/// k3+   exp(−d) − 1 + d      d
 /// ```
+///
+/// The last two are verl's straight-through forms: the value of one estimator with the gradient of k2.
 ///
 /// For d < −20, k3 is continued by its tangent at −20; everything is finite for finite inputs.
 ///
@@ -38,10 +43,25 @@ pub enum KlEstimator {
     K2,
     /// exp(−d) − 1 + d: unbiased and never negative; the estimator of GRPO (arXiv:2402.03300).
     K3,
+    /// The distance: not an estimate of the divergence, but verl has it.
+    Absolute,
+    /// The value of k1, the gradient of k2.
+    K1StraightThrough,
+    /// The value of k3, the gradient of k2.
+    K3StraightThrough,
 }
 
 impl KlEstimator {
-    const NAMES: &'static [&'static str] = &["k1", "k2", "k3"];
+    const NAMES: &'static [&'static str] = &["k1", "k2", "k3", "abs", "k1+", "k3+"];
+
+    const ALL: [Self; 6] = [
+        Self::K1,
+        Self::K2,
+        Self::K3,
+        Self::Absolute,
+        Self::K1StraightThrough,
+        Self::K3StraightThrough,
+    ];
 
     /// The estimate for one token, and its derivative with respect to `logprob`.
     pub fn evaluate(self, logprob: f64, reference_logprob: f64) -> Term {
@@ -55,6 +75,21 @@ impl KlEstimator {
             Self::K2 => Term {
                 value: 0.5 * difference * difference,
                 derivative: difference,
+            },
+            Self::Absolute => Term {
+                value: difference.abs(),
+                derivative: match difference {
+                    0.0 => 0.0,
+                    _ => difference.signum(),
+                },
+            },
+            Self::K1StraightThrough => Term {
+                value: difference,
+                derivative: difference,
+            },
+            Self::K3StraightThrough => Term {
+                derivative: difference,
+                ..Self::K3.evaluate(logprob, reference_logprob)
             },
             Self::K3 => {
                 let inside = difference.max(-LARGEST_EXPONENT);
@@ -92,11 +127,8 @@ impl KlEstimator {
 
 impl fmt::Display for KlEstimator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::K1 => "k1",
-            Self::K2 => "k2",
-            Self::K3 => "k3",
-        })
+        let word = Self::NAMES[Self::ALL.iter().position(|one| one == self).unwrap_or(0)];
+        f.write_str(word)
     }
 }
 
@@ -104,16 +136,13 @@ impl FromStr for KlEstimator {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self, Error> {
-        match word {
-            "k1" => Ok(Self::K1),
-            "k2" => Ok(Self::K2),
-            "k3" => Ok(Self::K3),
-            _ => Err(Error::UnknownValue {
+        let at = Self::NAMES.iter().position(|name| *name == word);
+        at.map(|at| Self::ALL[at])
+            .ok_or_else(|| Error::UnknownValue {
                 option: "kl_estimator",
                 value: word.to_owned(),
                 known: Self::NAMES,
-            }),
-        }
+            })
     }
 }
 
@@ -139,7 +168,7 @@ mod tests {
 
     #[test]
     fn nothing_where_the_policies_agree() {
-        for estimator in [KlEstimator::K1, KlEstimator::K2, KlEstimator::K3] {
+        for estimator in KlEstimator::ALL {
             assert_eq!(estimator.evaluate(-3.0, -3.0).value, 0.0);
         }
         assert_eq!(KlEstimator::K3.evaluate(-3.0, -3.0).derivative, 0.0);
@@ -181,7 +210,8 @@ mod tests {
         }
         assert_eq!(
             "k4".parse::<KlEstimator>().unwrap_err().to_string(),
-            "unknown value `k4` of option `kl_estimator`; the values are `k1`, `k2`, `k3`"
+            "unknown value `k4` of option `kl_estimator`; the values are `k1`, `k2`, `k3`, \
+             `abs`, `k1+`, `k3+`"
         );
     }
 }

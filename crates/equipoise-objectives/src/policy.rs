@@ -1,70 +1,38 @@
-//! Policy-gradient objectives, one file each: the trait, and what an objective sees of a response.
+//! Policy-gradient objectives: the trait, and what an objective sees of a response.
 
+mod clip_cov;
+mod dppo;
+mod dro;
+mod gmpo;
+mod gspo;
+mod kl_cov;
 mod policy_gradient;
 mod ppo_clip;
+mod sapo;
+mod shaped;
+mod terms;
+mod vespo;
+mod weighted;
 
+pub use clip_cov::ClipCov;
+pub use dppo::{DppoKl, DppoTv};
+pub use dro::Dro;
+pub use gmpo::Gmpo;
+pub use gspo::{Gspo, GspoToken};
+pub use kl_cov::KlCov;
 pub use policy_gradient::PolicyGradient;
 pub use ppo_clip::PpoClip;
+pub use sapo::Sapo;
+pub use shaped::ShapedOffPolicy;
+pub use terms::{Advantage, TokenTerms};
+pub use vespo::Vespo;
+pub use weighted::{Aipo, Cispo, Topr};
 
-use crate::{Error, TokenLoss};
+use crate::{Clip, Error, Term, TokenLoss};
 use std::fmt;
 
-/// All that a policy objective sees of one response: numbers per loss-carrying token, and the
-/// advantage.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TokenTerms<'a> {
-    logprobs: &'a [f64],
-    old_logprobs: &'a [f64],
-    advantage: f64,
-}
-
-impl<'a> TokenTerms<'a> {
-    /// The terms of one response.
-    ///
-    /// - `logprobs`: log π_θ of each token, under the weights that are being trained;
-    /// - `old_logprobs`: log π_old, under the weights that the importance ratio refers to;
-    /// - `advantage`: the response's advantage, the same for every token.
-    ///
-    /// # Errors
-    /// [`Error::LengthMismatch`] unless there are as many old log-probabilities as new ones.
-    pub fn new(
-        logprobs: &'a [f64],
-        old_logprobs: &'a [f64],
-        advantage: f64,
-    ) -> Result<Self, Error> {
-        check_length("old log-probabilities", logprobs, old_logprobs)?;
-        Ok(Self {
-            logprobs,
-            old_logprobs,
-            advantage,
-        })
-    }
-
-    /// The number of tokens.
-    pub fn len(&self) -> usize {
-        self.logprobs.len()
-    }
-
-    /// Whether there is no token.
-    pub fn is_empty(&self) -> bool {
-        self.logprobs.is_empty()
-    }
-
-    /// The log-probability of each token under the weights that are being trained.
-    pub fn logprobs(&self) -> &'a [f64] {
-        self.logprobs
-    }
-
-    /// The log-probability of each token under the weights that the importance ratio refers to.
-    pub fn old_logprobs(&self) -> &'a [f64] {
-        self.old_logprobs
-    }
-
-    /// The response's advantage.
-    pub fn advantage(&self) -> f64 {
-        self.advantage
-    }
-}
+/// Log-ratios are clamped to ± this before they are exponentiated, as in verl; e²⁰ is about 4.9 · 10⁸.
+pub(crate) const LARGEST_LOG_RATIO: f64 = 20.0;
 
 /// Refuses rows of different lengths.
 pub(crate) fn check_length(
@@ -83,18 +51,90 @@ pub(crate) fn check_length(
     }
 }
 
+/// Whether an objective has a loss for every token or one for the whole response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// A loss for every token.
+    Token,
+    /// One loss for the response, which every token of it carries. Under an aggregation rule that counts
+    /// tokens it weighs by the length of the response; the mean over responses is the sequence mean.
+    Sequence,
+}
+
 /// A policy-gradient loss: value and derivative per token of one response.
 pub trait PolicyObjective: Send + Sync + fmt::Debug {
     /// The objective's name in recipes and logs.
     fn name(&self) -> &'static str;
 
+    /// Whether there is a loss for every token or one for the response.
+    fn level(&self) -> Level {
+        Level::Token
+    }
+
+    /// Whether the older log-probabilities matter. An objective that does not look at them takes every
+    /// response for one of the present policy.
+    fn uses_old_logprobs(&self) -> bool {
+        true
+    }
+
     /// Replaces the contents of `out` by the loss terms of one response and their gradient.
     ///
     /// Nothing is reduced: an aggregation rule decides what a term weighs. An objective whose ratio
     /// belongs to the whole response fills every entry of the gradient accordingly; see
-    /// [`TokenLoss::gradient`]. For finite log-probabilities, however large, and advantages up to
-    /// 1e290, everything is finite; a NaN in the input is passed on and not hidden.
+    /// [`TokenLoss::gradient`]. Where a formula holds a weight constant (a stop-gradient, written sg), so
+    /// does the gradient. For finite log-probabilities, however large, and advantages up to 1e290,
+    /// everything is finite; a NaN in the input is passed on and not hidden.
     fn evaluate(&self, terms: &TokenTerms<'_>, out: &mut TokenLoss);
+
+    /// Which tokens of a whole optimiser step are treated specially, response by response; `None` if the
+    /// objective makes no such choice.
+    ///
+    /// Asked once per step, before micro-batches are cut, with the log-probabilities that are known by
+    /// then: the older ones in both places. So micro-batches change nothing. The marks come back through
+    /// [`TokenTerms::with_marks`]. `seed` decides random choices: through a hash of it and the token's
+    /// position.
+    fn marks(&self, batch: &[TokenTerms<'_>], seed: u64) -> Option<Vec<Vec<bool>>> {
+        let _ = (batch, seed);
+        None
+    }
+}
+
+/// Evaluates an objective that treats each token by itself: a function of a token's log-probability, its
+/// older one, and the advantage.
+fn each_token(
+    terms: &TokenTerms<'_>,
+    out: &mut TokenLoss,
+    term: impl Fn(f64, f64, f64) -> (Term, Clip),
+) {
+    out.reset(terms.len());
+    let rows = terms.logprobs().iter().zip(terms.old_logprobs());
+    for (token, (&logprob, &old)) in rows.enumerate() {
+        let (term, clip) = term(logprob, old, terms.advantage().at(token));
+        out.set_scaled(token, term, clip, terms.multiplier(token));
+    }
+}
+
+/// −w A log π with the weight held constant, and its derivative.
+fn weighted_log(weight: f64, advantage: f64, logprob: f64) -> Term {
+    let factor = weight * advantage;
+    Term {
+        // An advantage of 0 says nothing, even about a token of probability 0.
+        value: match factor {
+            0.0 => 0.0,
+            _ => -bounded(factor * logprob),
+        },
+        derivative: -factor,
+    }
+}
+
+/// Within the range of numbers; a NaN stays one.
+fn bounded(value: f64) -> f64 {
+    value.clamp(-f64::MAX, f64::MAX)
+}
+
+/// The log-ratio, within what is exponentiated.
+fn clamped_log_ratio(logprob: f64, old: f64) -> f64 {
+    (logprob - old).clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 }
 
 #[cfg(test)]
@@ -104,15 +144,5 @@ mod tests {
     #[test]
     fn objective_is_object_safe() {
         fn _assert(_: &dyn PolicyObjective) {}
-    }
-
-    #[test]
-    fn rows_must_have_one_length() {
-        let error = TokenTerms::new(&[-1.0, -2.0], &[-1.0], 1.0).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a response has 2 log-probabilities and 1 old log-probabilities; \
-             there must be one per token"
-        );
     }
 }

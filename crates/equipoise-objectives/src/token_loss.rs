@@ -1,5 +1,7 @@
 //! Where objectives put their results.
 
+use crate::sum::sum;
+
 /// A function's value at a point, and its derivative there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Term {
@@ -27,8 +29,9 @@ pub struct TokenLoss {
     pub clip: Vec<Clip>,
 }
 
-/// What kept the gradient of a token's term at zero.
+/// What kept the gradient of a token's term at zero, or its weight at a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Clip {
     /// Nothing: the gradient flows.
     #[default]
@@ -39,6 +42,10 @@ pub enum Clip {
     High,
     /// A negative advantage, and a ratio so large that the loss is capped (dual clip).
     Dual,
+    /// A weight that was cut off at a bound. The gradient flows, with the bound for a weight.
+    Weight,
+    /// The token is masked: its factor is 0, or a batch-wide choice fell on it.
+    Masked,
     /// A log-ratio beyond what is exponentiated, in a direction in which nothing else clips. Its
     /// token's probability is off by a factor of more than 10⁸, so if this ever happens, the
     /// log-probabilities of sampler and trainer do not belong together.
@@ -71,14 +78,27 @@ impl TokenLoss {
         self.loss.is_empty()
     }
 
-    /// The sum of the loss terms.
+    /// The sum of the loss terms, which loses nothing of long responses.
     pub fn sum(&self) -> f64 {
-        self.loss.iter().sum()
+        sum(self.loss.iter().copied())
     }
 
     /// The number of tokens clipped in the given way.
     pub fn count(&self, clip: Clip) -> usize {
         self.clip.iter().filter(|found| **found == clip).count()
+    }
+
+    /// Sets token `token`, times a constant factor. A factor of 0 removes the term, whatever it is.
+    pub(crate) fn set_scaled(&mut self, token: usize, term: Term, clip: Clip, factor: f64) {
+        if factor == 0.0 {
+            self.set(token, Term::default(), Clip::Masked);
+        } else {
+            let term = Term {
+                value: factor * term.value,
+                derivative: factor * term.derivative,
+            };
+            self.set(token, term, clip);
+        }
     }
 
     /// Sets token `token`.

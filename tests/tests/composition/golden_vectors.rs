@@ -22,6 +22,7 @@ const OBJECTIVE: PpoClip = PpoClip {
     epsilon_low: 0.2,
     epsilon_high: 0.28,
     dual_clip: None,
+    delta: None,
 };
 
 const DR_GRPO: DrGrpo = DrGrpo {

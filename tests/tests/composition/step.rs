@@ -113,6 +113,7 @@ pub(crate) fn every_rule() -> Vec<Box<dyn Reducer>> {
                         scope,
                         zero_advantage,
                         max_tokens,
+                        ..Options::default()
                     };
                     rules.push(by_name(entry.name, &options).unwrap());
                 }
@@ -147,7 +148,7 @@ pub(crate) fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
 /// The bounds of [`every_objective`] on the ratio, at which a clipped term has a kink.
 pub(crate) const RATIO_BOUNDS: [f64; 3] = [0.8, 1.28, 3.0];
 
-/// Every policy objective of the catalogue, with all of its bounds.
+/// Every policy objective of the catalogue, with bounds on the ratio where it has them.
 pub(crate) fn every_objective() -> Vec<Box<dyn PolicyObjective>> {
     use equipoise_objectives::{CATALOGUE, Options, by_name};
     let [low, high, dual] = RATIO_BOUNDS;
@@ -157,8 +158,25 @@ pub(crate) fn every_objective() -> Vec<Box<dyn PolicyObjective>> {
             epsilon_low: given("epsilon_low", 1.0 - low),
             epsilon_high: given("epsilon_high", high - 1.0),
             dual_clip: given("dual_clip", dual),
+            ..Options::default()
         };
         by_name(entry.name, &options).unwrap()
     };
     CATALOGUE.iter().map(build).collect()
+}
+
+/// Those of [`every_objective`] that are differentiable but for [`RATIO_BOUNDS`]: the others have kinks of
+/// their own or hold a weight constant, and are differentiated in their own tests.
+pub(crate) fn smooth_objectives() -> Vec<Box<dyn PolicyObjective>> {
+    let smooth = [
+        "ppo_clip",
+        "policy_gradient",
+        "sapo",
+        "dro",
+        "shaped_off_policy",
+    ];
+    let mut objectives = every_objective();
+    objectives.retain(|objective| smooth.contains(&objective.name()));
+    assert_eq!(objectives.len(), smooth.len());
+    objectives
 }

@@ -46,6 +46,7 @@ fn terms_and_derivatives_agree_with_the_reference() {
             epsilon_low: Some(token.epsilon_low),
             epsilon_high: Some(token.epsilon_high),
             dual_clip: token.dual_clip,
+            ..Options::default()
         };
         assert_close(evaluate("ppo_clip", &options), token.ppo_clip);
         assert_close(

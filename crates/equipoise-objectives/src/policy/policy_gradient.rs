@@ -1,6 +1,7 @@
 //! The plain policy gradient.
 
-use crate::{Clip, Entry, PolicyObjective, Term, TokenLoss, TokenTerms};
+use super::{each_token, weighted_log};
+use crate::{Clip, Entry, PolicyObjective, TokenLoss, TokenTerms};
 
 /// The plain policy gradient, REINFORCE (Williams, 1992), without ratio or bounds.
 ///
@@ -28,20 +29,14 @@ impl PolicyObjective for PolicyGradient {
         Self::ENTRY.name
     }
 
+    fn uses_old_logprobs(&self) -> bool {
+        false
+    }
+
     fn evaluate(&self, terms: &TokenTerms<'_>, out: &mut TokenLoss) {
-        out.reset(terms.len());
-        for (token, logprob) in terms.logprobs().iter().enumerate() {
-            // An advantage of 0 says nothing, even about a token of probability 0.
-            let value = match terms.advantage() {
-                0.0 => 0.0,
-                advantage => -(advantage * logprob).clamp(-f64::MAX, f64::MAX),
-            };
-            let term = Term {
-                value,
-                derivative: -terms.advantage(),
-            };
-            out.set(token, term, Clip::None);
-        }
+        each_token(terms, out, |logprob, _, advantage| {
+            (weighted_log(1.0, advantage, logprob), Clip::None)
+        });
     }
 }
 

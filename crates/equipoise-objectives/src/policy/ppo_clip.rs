@@ -1,24 +1,28 @@
 //! The clipped surrogate of proximal policy optimisation.
 
-use crate::{Clip, Entry, Error, PolicyObjective, Term, TokenLoss, TokenTerms};
-
-/// Log-ratios are clamped to ± this before they are exponentiated, as in verl; e²⁰ is about 4.9 · 10⁸.
-const LARGEST_LOG_RATIO: f64 = 20.0;
+use super::{LARGEST_LOG_RATIO, each_token};
+use crate::options::{Range, checked};
+use crate::{Clip, Entry, Error, Options, PolicyObjective, Term, TokenLoss, TokenTerms};
 
 /// The clipped policy gradient of PPO (arXiv:1707.06347), with a bound of its own on each side (DAPO's
-/// "clip higher", arXiv:2503.14476) and optionally the dual clip (arXiv:1912.09729).
+/// "clip higher", arXiv:2503.14476), and optionally the dual clip (arXiv:1912.09729) or a two-sided clip
+/// (INTELLECT-2, arXiv:2505.07291).
 ///
 /// ```text
 /// r_t = exp(clamp(log π_θ,t − log π_old,t, −20, 20))
-/// ℓ_t = −min(r_t A, clip(r_t, 1 − ε_low, 1 + ε_high) A)
+/// ℓ_t = −min(min(r_t, δ) A, clip(r_t, 1 − ε_low, 1 + ε_high) A)
 /// if A < 0 and there is a dual clip c:   ℓ_t = min(ℓ_t, −c A)
 ///
 /// dℓ_t / d log π_θ,t = −r_t A      where no bound is active
 ///                      0           where one is, and where the log-ratio was clamped
 /// ```
 ///
-/// A bound is active beyond its border: A > 0 and r > 1 + ε_high, A < 0 and r < 1 − ε_low, A < 0 and
-/// r > c. On a border itself, where ℓ has a kink, the gradient is that of the unclipped term. (For the
+/// Without δ the inner minimum is r_t. A bound is active beyond its border: A > 0 and r > 1 + ε_high,
+/// A < 0 and r < 1 − ε_low, A < 0 and r > c or r > δ. For negative advantages c and δ say the same as long
+/// as δ is above 1 + ε_high; a smaller δ is without effect there, since the clipped branch is then the
+/// larger. TRL has δ and no c and does not clamp the log-ratio; verl has c = 3 always on and no δ.
+///
+/// On a border itself, where ℓ has a kink, the gradient is that of the unclipped term. (For the
 /// first two borders, automatic differentiation in PyTorch agrees; for the cap it would take half.)
 ///
 /// The fields may hold any numbers; the catalogue refuses those that make no sense.
@@ -33,15 +37,18 @@ pub struct PpoClip {
     /// Without it, a token that a negative advantage should make rarer, but which has become much
     /// more probable, has a loss and a gradient that grow with the ratio.
     pub dual_clip: Option<f64>,
+    /// The cap δ on the ratio of the unclipped branch, greater than 1; `None` for no cap.
+    pub delta: Option<f64>,
 }
 
 impl Default for PpoClip {
-    /// The bounds of PPO: 0.2 on both sides, without dual clip.
+    /// The bounds of PPO: 0.2 on both sides, and nothing else.
     fn default() -> Self {
         Self {
             epsilon_low: 0.2,
             epsilon_high: 0.2,
             dual_clip: None,
+            delta: None,
         }
     }
 }
@@ -50,54 +57,46 @@ impl PpoClip {
     /// How the catalogue builds the objective.
     pub const ENTRY: Entry = Entry {
         name: "ppo_clip",
-        formula: "−min(r A, clip(r, 1 − ε_low, 1 + ε_high) A)",
-        options: &["epsilon_low", "epsilon_high", "dual_clip"],
-        build: |options| {
-            let default = Self::default();
-            let objective = Self {
-                epsilon_low: options.epsilon_low.unwrap_or(default.epsilon_low),
-                epsilon_high: options.epsilon_high.unwrap_or(default.epsilon_high),
-                dual_clip: options.dual_clip,
-            };
-            let invalid = |option, value: f64, requirement| Error::InvalidOption {
-                objective: "ppo_clip",
-                option,
-                value: value.to_string(),
-                requirement,
-            };
-            for (option, value) in [
-                ("epsilon_low", objective.epsilon_low),
-                ("epsilon_high", objective.epsilon_high),
-            ] {
-                if !(value.is_finite() && value >= 0.0) {
-                    return Err(invalid(option, value, "a finite number, at least 0"));
-                }
-            }
-            match objective.dual_clip {
-                Some(cap) if !(cap.is_finite() && cap > 1.0) => {
-                    Err(invalid("dual_clip", cap, "a finite number greater than 1"))
-                }
-                _ => Ok(Box::new(objective)),
-            }
-        },
+        formula: "−min(min(r, δ) A, clip(r, 1 − ε_low, 1 + ε_high) A)",
+        options: &["epsilon_low", "epsilon_high", "dual_clip", "delta"],
+        build: |options| Ok(Box::new(Self::build("ppo_clip", options, Self::default())?)),
     };
 
-    /// The loss term of one token, its derivative, and the bound that was active.
-    fn term(&self, logprob: f64, old_logprob: f64, advantage: f64) -> (Term, Clip) {
-        let difference = logprob - old_logprob;
-        let ratio = difference
-            .clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-            .exp();
-        let (high, low) = (1.0 + self.epsilon_high, 1.0 - self.epsilon_low);
-        let cap = self.dual_clip.unwrap_or(f64::INFINITY);
+    /// The bounds of `options`, for an objective that is built on them.
+    pub(super) fn build(
+        objective: &'static str,
+        options: &Options,
+        default: Self,
+    ) -> Result<Self, Error> {
+        let range =
+            |option, given, default| checked(objective, option, given, default, Range::NotNegative);
+        let cap = |option, given: Option<f64>| {
+            let check = |cap| checked(objective, option, Some(cap), cap, Range::AboveOne);
+            given.map(check).transpose()
+        };
+        Ok(Self {
+            epsilon_low: range("epsilon_low", options.epsilon_low, default.epsilon_low)?,
+            epsilon_high: range("epsilon_high", options.epsilon_high, default.epsilon_high)?,
+            dual_clip: cap("dual_clip", options.dual_clip)?,
+            delta: cap("delta", options.delta)?,
+        })
+    }
 
-        let (bound, clip) = if advantage > 0.0 && ratio > high {
-            (high, Clip::High)
+    /// The loss term of a log-ratio, its derivative with respect to it, and the bound that was active.
+    pub(super) fn term(&self, log_ratio: f64, advantage: f64) -> (Term, Clip) {
+        let ratio = log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp();
+        let (high, low) = (1.0 + self.epsilon_high, 1.0 - self.epsilon_low);
+        // For a negative advantage the larger of the two branches is what counts, hence the larger cap.
+        let delta = self.delta.map_or(f64::INFINITY, |delta| delta.max(high));
+        let cap = self.dual_clip.unwrap_or(f64::INFINITY).min(delta);
+
+        let (bound, clip) = if advantage > 0.0 && ratio > high.min(self.delta.unwrap_or(high)) {
+            (high.min(self.delta.unwrap_or(high)), Clip::High)
         } else if advantage < 0.0 && ratio < low {
             (low, Clip::Low)
         } else if advantage < 0.0 && ratio > cap {
             (cap, Clip::Dual)
-        } else if difference.abs() > LARGEST_LOG_RATIO && advantage != 0.0 {
+        } else if log_ratio.abs() > LARGEST_LOG_RATIO && advantage != 0.0 {
             (ratio, Clip::Saturated)
         } else {
             let value = -(ratio * advantage);
@@ -121,12 +120,9 @@ impl PolicyObjective for PpoClip {
     }
 
     fn evaluate(&self, terms: &TokenTerms<'_>, out: &mut TokenLoss) {
-        out.reset(terms.len());
-        let rows = terms.logprobs().iter().zip(terms.old_logprobs());
-        for (token, (logprob, old_logprob)) in rows.enumerate() {
-            let (term, clip) = self.term(*logprob, *old_logprob, terms.advantage());
-            out.set(token, term, clip);
-        }
+        each_token(terms, out, |logprob, old, advantage| {
+            self.term(logprob - old, advantage)
+        });
     }
 }
 
@@ -138,6 +134,7 @@ mod tests {
         epsilon_low: 0.25,
         epsilon_high: 0.5,
         dual_clip: Some(4.0),
+        delta: None,
     };
 
     /// Loss, gradient and clip at a ratio, which is exact only for powers of e and for 1.
@@ -178,6 +175,7 @@ mod tests {
             epsilon_low: 0.0,
             epsilon_high: 0.0,
             dual_clip: None,
+            delta: None,
         };
         assert_eq!(at(tight, 1.0, 2.0), (-2.0, -2.0, Clip::None));
         assert_eq!(at(tight, 1.0, -2.0), (2.0, 2.0, Clip::None));

@@ -1,7 +1,7 @@
 //! One text is preferred to several.
 
 use super::{Error, difference};
-use crate::compensated::Sum;
+use crate::sum::sum;
 
 /// The negative log-probability of the chosen one of n candidates (InfoNCE, arXiv:1807.03748; for reward
 /// models against bias-injected negatives JudgeBiasBench, arXiv:2603.08091).
@@ -63,24 +63,14 @@ impl InfoNce {
         }
         let largest = scores.iter().copied().fold(best, f64::max);
         let exponent = |score: f64| (difference(score, largest) / self.temperature).max(-f64::MAX);
-        let total = scores
-            .iter()
-            .map(|score| exponent(*score).exp())
-            .collect::<Sum>()
-            .value();
+        let total = sum(scores.iter().map(|score| exponent(*score).exp()));
         for (derivative, score) in derivatives.iter_mut().zip(scores) {
             let share = exponent(*score).exp() / total;
             *derivative = (share / self.temperature).min(f64::MAX);
         }
         // 1 − share of the chosen, as the others' share: no cancellation where it is nearly certain.
-        let others = derivatives
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| *index != chosen)
-            .map(|(_, derivative)| *derivative)
-            .collect::<Sum>()
-            .value();
-        derivatives[chosen] = -others;
+        let others = sum(without(derivatives, chosen));
+        derivatives[chosen] = (-others).max(-f64::MAX);
         let nan = scores.iter().any(|score| score.is_nan());
         if nan {
             derivatives.fill(f64::NAN);
@@ -88,14 +78,14 @@ impl InfoNce {
         }
         if best == largest {
             // log(1 + the others), again without cancellation.
-            let mut rest = Sum::default();
-            for (index, score) in scores.iter().enumerate() {
-                if index != chosen {
-                    rest.add(exponent(*score).exp());
-                }
-            }
-            return Ok(rest.value().ln_1p());
+            return Ok(sum(without(scores, chosen).map(|score| exponent(score).exp())).ln_1p());
         }
         Ok(total.ln() - exponent(best))
     }
+}
+
+/// All numbers but one.
+fn without(numbers: &[f64], one: usize) -> impl Iterator<Item = f64> {
+    let (before, rest) = numbers.split_at(one);
+    before.iter().chain(&rest[1..]).copied()
 }

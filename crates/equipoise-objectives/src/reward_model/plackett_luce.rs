@@ -1,7 +1,7 @@
 //! Several texts are ranked.
 
 use super::{Error, difference};
-use crate::compensated::Sum;
+use crate::sum::{Sum, sum};
 
 /// The negative log-likelihood of a ranking under the model of Plackett and Luce: the first is chosen out of
 /// all, the second out of the rest, and so on.
@@ -41,11 +41,11 @@ pub fn plackett_luce(scores: &[f64], derivatives: &mut [f64]) -> Result<f64, Err
         let rest = &scores[stage..];
         let largest = rest.iter().copied().fold(rest[0], f64::max);
         let weight = |score: f64| difference(score, largest).exp();
-        let total = rest.iter().map(|score| weight(*score)).collect::<Sum>();
-        loss.add(total.value().ln() - difference(rest[0], largest));
+        let total = sum(rest.iter().map(|score| weight(*score)));
+        loss.add(total.ln() - difference(rest[0], largest));
         let mut others = Sum::default();
         for (derivative, score) in derivatives[stage + 1..].iter_mut().zip(&rest[1..]) {
-            let share = weight(*score) / total.value();
+            let share = weight(*score) / total;
             *derivative += share;
             others.add(share);
         }
