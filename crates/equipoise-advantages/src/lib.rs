@@ -2,10 +2,13 @@
 
 mod catalogue;
 mod centre;
+mod compensated;
 mod error;
 mod estimator;
 pub mod estimators;
 mod group;
+pub mod rewards;
+pub mod selection;
 
 pub use catalogue::{CATALOGUE, Entry, Options, by_name};
 pub use centre::TIE_TOLERANCE;

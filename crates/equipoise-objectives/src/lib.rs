@@ -2,6 +2,7 @@
 
 mod aliases;
 mod catalogue;
+pub mod distillation;
 mod entropy;
 mod error;
 mod kl;
@@ -10,6 +11,7 @@ pub mod mismatch;
 mod options;
 pub mod policy;
 pub mod preference;
+pub mod reward_model;
 mod sum;
 mod supervised;
 mod token_loss;
@@ -23,6 +25,8 @@ pub use kl::KlEstimator;
 pub use kl_term::{KlController, KlTerm};
 pub use options::{Options, Setting};
 pub use policy::{Advantage, Level, PolicyObjective, TokenTerms};
-pub use supervised::negative_log_likelihood;
+pub use supervised::{
+    dynamic_fine_tuning, label_smoothing, negative_log_likelihood, weighted_negative_log_likelihood,
+};
 pub use token_loss::{Clip, Term, TokenLoss};
 pub use value::ValueLoss;

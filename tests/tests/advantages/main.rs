@@ -4,3 +4,5 @@
 
 mod properties;
 mod reference;
+mod rewards;
+mod selection;

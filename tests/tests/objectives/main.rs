@@ -8,3 +8,5 @@ mod preference_properties;
 mod preference_reference;
 mod properties;
 mod reference;
+mod reward_model;
+mod teachers;

@@ -1,0 +1,5 @@
+//! Rewards changed before an estimator sees them.
+
+mod adjuster;
+
+pub use adjuster::{Adjustment, Error, RewardAdjuster};
