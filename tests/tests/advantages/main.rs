@@ -2,5 +2,8 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod catalogue;
+mod estimators;
+mod peers;
 mod properties;
 mod reference;

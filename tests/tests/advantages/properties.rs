@@ -8,10 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
-    let mut estimators: Vec<Box<dyn AdvantageEstimator>> = vec![
-        Box::new(DrGrpo),
-        Box::new(Rloo),
-    ];
+    let mut estimators: Vec<Box<dyn AdvantageEstimator>> = vec![Box::new(DrGrpo), Box::new(Rloo)];
     for std in [
         StandardDeviation::None,
         StandardDeviation::Group,
@@ -20,12 +17,12 @@ fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
         for correction in [Correction::Sample, Correction::Population] {
             for epsilon in [0.0, 1e-6] {
                 for baseline in [Baseline::Mean, Baseline::LeaveOneOut] {
-                estimators.push(Box::new(Grpo {
-                    baseline,
-                    std,
-                    correction,
-                    epsilon,
-                }));
+                    estimators.push(Box::new(Grpo {
+                        baseline,
+                        std,
+                        correction,
+                        epsilon,
+                    }));
                 }
             }
         }
