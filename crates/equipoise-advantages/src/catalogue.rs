@@ -1,10 +1,36 @@
 //! Estimators by name, for recipes.
 
-use crate::estimators::{Correction, DrGrpo, Grpo, Rloo, StandardDeviation};
-use crate::{AdvantageEstimator, Error};
+use crate::clip::Clipped;
+use crate::estimators::{
+    AsymRe, BatchMean, DrGrpo, External, Gae, Gdpo, Gpg, Grpo, MaxRl, Opmd, Opo, Otb, PassK,
+    PassKBest, ReinforcePlusPlus, ReinforcePlusPlusBaseline, Remax, Rloo, Spo, Vapo,
+};
+use crate::options::positive;
+use crate::{AdvantageEstimator, Error, Options, resolve};
 
 /// Every estimator that has a name. A new estimator is a file in `estimators` and a line here.
-pub const CATALOGUE: &[Entry] = &[Grpo::ENTRY, DrGrpo::ENTRY, Rloo::ENTRY];
+pub const CATALOGUE: &[Entry] = &[
+    Grpo::ENTRY,
+    DrGrpo::ENTRY,
+    Rloo::ENTRY,
+    ReinforcePlusPlus::ENTRY,
+    ReinforcePlusPlusBaseline::ENTRY,
+    Remax::ENTRY,
+    Gae::ENTRY,
+    Vapo::ENTRY,
+    Opo::ENTRY,
+    Gpg::ENTRY,
+    MaxRl::ENTRY,
+    Gdpo::ENTRY,
+    PassKBest::ENTRY,
+    PassK::ENTRY,
+    BatchMean::ENTRY,
+    External::ENTRY,
+    Otb::ENTRY,
+    Spo::ENTRY,
+    AsymRe::ENTRY,
+    Opmd::ENTRY,
+];
 
 /// An estimator's place in the catalogue.
 #[derive(Clone, Copy, Debug)]
@@ -15,48 +41,33 @@ pub struct Entry {
     pub formula: &'static str,
     /// The names of the [`Options`] that have an effect on it.
     pub options: &'static [&'static str],
+    /// Whether advantages of one response can differ from token to token.
+    pub level: Level,
+    /// Whether the advantages of every group add up to 0, with all defaults.
+    pub zero_sum: bool,
+    /// Where the formula is from.
+    pub source: &'static str,
     /// Builds the estimator. Use [`by_name`], which also refuses options without effect.
     pub build: fn(&Options) -> Result<Box<dyn AdvantageEstimator>, Error>,
 }
 
-/// What a recipe may say about an estimator beside its name; `None` is the estimator's own default.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Options {
-    /// Whose standard deviation `grpo` divides by; default group.
-    pub std: Option<StandardDeviation>,
-    /// Which standard deviation that is; default sample.
-    pub correction: Option<Correction>,
-    /// What `grpo` adds to it, in units of reward; default 1e-6.
-    pub epsilon: Option<f64>,
+/// What has an advantage of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Every response: all its tokens have the same.
+    Response,
+    /// Every token: [`Advantages::tokens`](crate::Advantages::tokens) is given.
+    Token,
 }
 
-impl Options {
-    /// The names of the options that are given.
-    fn given(&self) -> impl Iterator<Item = &'static str> {
-        [
-            self.std.map(|_| "std"),
-            self.correction.map(|_| "correction"),
-            self.epsilon.map(|_| "epsilon"),
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// The estimator with the given name.
+/// The estimator with the given name, or that the given [alias](crate::ALIASES) stands for.
 ///
 /// # Errors
-/// [`Error::UnknownEstimator`], which lists the names there are; [`Error::OptionWithoutEffect`] for an
+/// Those of [`resolve`]; [`Error::OptionWithoutEffect`] for an
 /// option that the estimator does not have, or that another option makes void; and
 /// [`Error::InvalidOption`] for a value outside its range.
 pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn AdvantageEstimator>, Error> {
-    let entry = CATALOGUE
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| Error::UnknownEstimator {
-            name: name.to_owned(),
-            known: CATALOGUE.iter().map(|entry| entry.name).collect(),
-        })?;
+    let (entry, _) = resolve(name)?;
     let without_effect = options
         .given()
         .find(|option| !entry.options.contains(option));
@@ -66,7 +77,16 @@ pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn AdvantageEstimat
             option,
             accepted: entry.options,
         }),
-        None => (entry.build)(options),
+        None => {
+            let estimator = (entry.build)(options)?;
+            match options.clip {
+                Some(bound) => {
+                    let bound = positive(entry.name, "clip", bound)?;
+                    Ok(Box::new(Clipped::new(estimator, bound)))
+                }
+                None => Ok(estimator),
+            }
+        }
     }
 }
 
@@ -74,6 +94,7 @@ pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn AdvantageEstimat
 mod tests {
     use super::*;
     use crate::Group;
+    use crate::estimators::{Correction, StandardDeviation};
 
     #[test]
     fn every_name_builds_the_estimator_of_that_name() {
@@ -85,10 +106,11 @@ mod tests {
 
     #[test]
     fn unknown_names_list_the_known_ones() {
-        let error = by_name("gae", &Options::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown advantage estimator `gae`; the estimators are `grpo`, `dr_grpo`, `rloo`"
+        let error = by_name("gea", &Options::default()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.starts_with("unknown advantage estimator `gea`; the estimators are `grpo`, "),
+            "{error}"
         );
     }
 
@@ -98,10 +120,11 @@ mod tests {
             std: Some(StandardDeviation::Batch),
             correction: Some(Correction::Population),
             epsilon: Some(1.0),
+            ..Options::default()
         };
         let group = Group::new(&[Some(1.0), Some(-1.0)], &[1; 2]).unwrap();
         let estimator = by_name("grpo", &options).unwrap();
-        assert_eq!(estimator.estimate(&[group]).values, [0.5, -0.5]);
+        assert_eq!(estimator.estimate(&[group]).unwrap().values, [0.5, -0.5]);
     }
 
     #[test]
@@ -112,8 +135,8 @@ mod tests {
         };
         assert_eq!(
             by_name("rloo", &epsilon).unwrap_err().to_string(),
-            "option `epsilon` has no effect on advantage estimator `rloo`, \
-             which has no options; remove it"
+            "option `epsilon` has no effect on advantage estimator `rloo`; \
+             its options are `clip`"
         );
         let void = Options {
             std: Some(StandardDeviation::None),
@@ -122,7 +145,7 @@ mod tests {
         assert_eq!(
             by_name("grpo", &void).unwrap_err().to_string(),
             "option `epsilon` has no effect on advantage estimator `grpo with std = none`; \
-             its options are `std`"
+             its options are `std`, `baseline`, `clip`"
         );
         let plain = Options {
             std: Some(StandardDeviation::None),
@@ -146,5 +169,22 @@ mod tests {
                 })
             ));
         }
+    }
+
+    #[test]
+    fn clip_bounds_every_estimator() {
+        let options = Options {
+            clip: Some(0.5),
+            ..Options::default()
+        };
+        let group = Group::new(&[Some(1.0), Some(-2.0)], &[1; 2]).unwrap();
+        let estimator = by_name("dr_grpo", &options).unwrap();
+        assert_eq!(estimator.name(), "dr_grpo");
+        assert_eq!(estimator.estimate(&[group]).unwrap().values, [0.5, -0.5]);
+        assert!(
+            CATALOGUE
+                .iter()
+                .all(|entry| entry.options.contains(&"clip"))
+        );
     }
 }

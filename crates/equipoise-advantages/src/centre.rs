@@ -1,6 +1,7 @@
 //! Rewards less the mean of their group, the step that all group estimators share.
 
 use crate::Group;
+use crate::sum::{bounded, largest, sum};
 
 /// How far a reward may lie from its group's mean and still count as equal to it: this many times the
 /// largest absolute reward of the group, or this number itself if no reward exceeds 1.
@@ -12,7 +13,7 @@ use crate::Group;
 pub const TIE_TOLERANCE: f64 = 1e-9;
 
 /// Beyond this size, rewards are divided by the largest of them, so that no square overflows.
-const LARGE: f64 = 1e100;
+pub(crate) const LARGE: f64 = 1e100;
 
 /// The square of a smaller number is no longer a normal number. Below the tolerance unless rewards
 /// had to be scaled.
@@ -28,21 +29,33 @@ pub(crate) struct Centred {
 }
 
 impl Centred {
+    /// The deviations from the means of the groups.
     pub(crate) fn new(groups: &[Group<'_>]) -> Self {
+        Self::about(groups, |group, unit| {
+            let count = group.scorable().count() as f64;
+            sum(group.scorable().map(|reward| reward / unit)) / count
+        })
+    }
+
+    /// The deviations from another baseline of each group, a function of the group and the unit, in
+    /// that unit. A baseline that is not a number leaves no deviation.
+    pub(crate) fn about(
+        groups: &[Group<'_>],
+        mut baseline: impl FnMut(&Group<'_>, f64) -> f64,
+    ) -> Self {
         let unit = match largest(groups.iter().flat_map(Group::scorable)) {
             size if size > LARGE => size,
             _ => 1.0,
         };
         let mut deviations = Vec::with_capacity(groups.iter().map(Group::len).sum());
         for group in groups {
-            let count = group.scorable().count() as f64;
-            let mean = group.scorable().map(|reward| reward / unit).sum::<f64>() / count;
+            let baseline = baseline(group, unit);
             let tolerance = TIE_TOLERANCE * largest(group.scorable()).max(1.0) / unit;
             let tolerance = tolerance.max(SQUARE_ROOT_OF_NOTHING);
             deviations.extend(group.rewards().map(|reward| match reward {
-                Some(reward) => match reward / unit - mean {
-                    deviation if deviation.abs() <= tolerance => 0.0,
-                    deviation => deviation,
+                Some(reward) => match bounded(reward / unit - baseline) {
+                    deviation if deviation.abs() > tolerance => deviation,
+                    _ => 0.0,
                 },
                 None => 0.0,
             }));
@@ -59,7 +72,7 @@ impl Centred {
         let unit = self.unit;
         let mut values = self.scaled(groups, factor);
         for value in &mut values {
-            *value = (*value * unit).clamp(-f64::MAX, f64::MAX);
+            *value = bounded(*value * unit);
         }
         values
     }
@@ -85,11 +98,6 @@ impl Centred {
         }
         values
     }
-}
-
-/// The largest absolute value; 0 if there is none.
-fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |largest, value| value.abs().max(largest))
 }
 
 #[cfg(test)]

@@ -13,6 +13,35 @@ pub enum Error {
         /// The number of lengths.
         lengths: usize,
     },
+    /// A column of a group has not one row per response, or a row not one entry per token.
+    ColumnShape {
+        /// What the column holds.
+        column: &'static str,
+        /// The response whose row it is, counted from 0 in the group; `None` for the number of rows.
+        response: Option<usize>,
+        /// The number of rows or of entries there must be.
+        expected: usize,
+        /// The number there is.
+        found: usize,
+    },
+    /// An estimator needs a column that a group does not have.
+    MissingColumn {
+        /// The estimator's name.
+        estimator: &'static str,
+        /// What the column holds.
+        column: &'static str,
+        /// The group without it, counted from 0.
+        group: usize,
+    },
+    /// An estimator cannot work with a number that it was given.
+    InvalidInput {
+        /// The estimator's name.
+        estimator: &'static str,
+        /// The group, counted from 0.
+        group: usize,
+        /// What is wrong, and what would be right.
+        what: &'static str,
+    },
     /// No estimator of the catalogue has this name.
     UnknownEstimator {
         /// The name asked for.
@@ -40,6 +69,22 @@ pub enum Error {
         /// What the value has to be.
         requirement: &'static str,
     },
+    /// No option has this name.
+    UnknownOption {
+        /// The name given.
+        option: String,
+        /// Every name there is.
+        known: &'static [&'static str],
+    },
+    /// An option's value is of the wrong kind.
+    WrongKind {
+        /// The option's name.
+        option: &'static str,
+        /// The kind of value that it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
     /// A word is none of those an option accepts.
     UnknownValue {
         /// The option's name.
@@ -59,6 +104,51 @@ impl fmt::Display for Error {
                 "a group has {rewards} rewards and {lengths} lengths; \
                  there must be one length per reward"
             ),
+            Self::ColumnShape {
+                column,
+                response: None,
+                expected,
+                found,
+            } => write!(
+                f,
+                "the {column} of a group have {found} rows for {expected}; \
+                 there must be as many as the group has"
+            ),
+            Self::ColumnShape {
+                column,
+                response: Some(response),
+                expected,
+                found,
+            } => write!(
+                f,
+                "row {response} of the {column} of a group has {found} entries; it must have {expected}"
+            ),
+            Self::MissingColumn {
+                estimator,
+                column,
+                group,
+            } => write!(
+                f,
+                "advantage estimator `{estimator}` needs the {column}, which group {group} does not have"
+            ),
+            Self::InvalidInput {
+                estimator,
+                group,
+                what,
+            } => write!(
+                f,
+                "advantage estimator `{estimator}`, group {group}: {what}"
+            ),
+            Self::UnknownOption { option, known } => write!(
+                f,
+                "there is no option `{option}`; the options are {}",
+                quoted(known)
+            ),
+            Self::WrongKind {
+                option,
+                expected,
+                found,
+            } => write!(f, "option `{option}` is {found}; it must be {expected}"),
             Self::UnknownEstimator { name, known } => write!(
                 f,
                 "unknown advantage estimator `{name}`; the estimators are {}",

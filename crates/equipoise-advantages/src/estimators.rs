@@ -1,9 +1,47 @@
 //! Every advantage estimator, one file each.
 
+mod asym_re;
+mod batch_mean;
+mod choices;
 mod dr_grpo;
+mod external;
+mod gae;
+mod gdpo;
+mod gpg;
 mod grpo;
+mod max_rl;
+mod opmd;
+mod opo;
+mod otb;
+mod pass_k;
+mod passk_best;
+mod reinforce_plus_plus;
+mod reinforce_plus_plus_baseline;
+mod remax;
 mod rloo;
+mod spo;
+mod value_tracker;
+mod vapo;
 
+pub use asym_re::AsymRe;
+pub use batch_mean::BatchMean;
+pub use choices::{Baseline, Correction, Normalisation, RewardAggregation, StandardDeviation};
 pub use dr_grpo::DrGrpo;
-pub use grpo::{Correction, Grpo, StandardDeviation};
+pub use external::External;
+pub use gae::Gae;
+pub use gdpo::Gdpo;
+pub use gpg::Gpg;
+pub use grpo::Grpo;
+pub use max_rl::MaxRl;
+pub use opmd::Opmd;
+pub use opo::Opo;
+pub use otb::Otb;
+pub use pass_k::PassK;
+pub use passk_best::PassKBest;
+pub use reinforce_plus_plus::ReinforcePlusPlus;
+pub use reinforce_plus_plus_baseline::ReinforcePlusPlusBaseline;
+pub use remax::Remax;
 pub use rloo::Rloo;
+pub use spo::Spo;
+pub use value_tracker::ValueTracker;
+pub use vapo::Vapo;

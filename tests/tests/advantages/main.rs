@@ -2,6 +2,9 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod catalogue;
+mod estimators;
+mod peers;
 mod properties;
 mod reference;
 mod rewards;

@@ -1,6 +1,8 @@
 //! What must hold for every batch of rewards.
 
-use equipoise_advantages::estimators::{Correction, DrGrpo, Grpo, Rloo, StandardDeviation};
+use equipoise_advantages::estimators::{
+    Baseline, Correction, DrGrpo, Grpo, Rloo, StandardDeviation,
+};
 use equipoise_advantages::{AdvantageEstimator, Group};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,11 +16,14 @@ fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
     ] {
         for correction in [Correction::Sample, Correction::Population] {
             for epsilon in [0.0, 1e-6] {
-                estimators.push(Box::new(Grpo {
-                    std,
-                    correction,
-                    epsilon,
-                }));
+                for baseline in [Baseline::Mean, Baseline::LeaveOneOut] {
+                    estimators.push(Box::new(Grpo {
+                        baseline,
+                        std,
+                        correction,
+                        epsilon,
+                    }));
+                }
             }
         }
     }
@@ -33,7 +38,7 @@ fn estimate(estimator: &dyn AdvantageEstimator, groups: &[Vec<Option<f64>>]) -> 
         .iter()
         .map(|rewards| Group::new(rewards, &lengths[..rewards.len()]).unwrap())
         .collect();
-    estimator.estimate(&groups).values
+    estimator.estimate(&groups).unwrap().values
 }
 
 fn moderate_groups() -> impl Strategy<Value = Vec<Vec<Option<f64>>>> {
@@ -168,7 +173,7 @@ proptest! {
         for (correction, divisor) in
             [(Correction::Population, count), (Correction::Sample, count - 1.0)]
         {
-            let grpo = Grpo { std: StandardDeviation::Group, correction, epsilon: 0.0 };
+            let grpo = Grpo { std: StandardDeviation::Group, correction, epsilon: 0.0, ..Grpo::default() };
             let values = estimate(&grpo, std::slice::from_ref(&group));
             let squares: f64 = values.iter().map(|value| value * value).sum();
             prop_assert!((squares / divisor - 1.0).abs() < 1e-12);
@@ -189,7 +194,7 @@ proptest! {
             rewards.iter().map(|r| Some(f64::from(*r) * scale)).collect()
         };
         for std in [StandardDeviation::Group, StandardDeviation::Batch] {
-            let grpo = Grpo { std, correction: Correction::Sample, epsilon: 0.0 };
+            let grpo = Grpo { std, correction: Correction::Sample, epsilon: 0.0, ..Grpo::default() };
             let small = estimate(&grpo, &[scaled(1.0)]);
             let huge = estimate(&grpo, &[scaled(1e306)]);
             for (a, b) in small.iter().zip(&huge) {

@@ -1,7 +1,7 @@
 //! The reward less the group's mean, and nothing else.
 
 use crate::centre::Centred;
-use crate::{AdvantageEstimator, Advantages, Entry, Group};
+use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level};
 
 /// Dr. GRPO (arXiv:2503.20783), in which a group's rewards are centred but not standardised.
 ///
@@ -19,7 +19,10 @@ impl DrGrpo {
     pub const ENTRY: Entry = Entry {
         name: "dr_grpo",
         formula: "R − μ",
-        options: &[],
+        options: &["clip"],
+        level: Level::Response,
+        zero_sum: true,
+        source: "arXiv:2503.20783",
         build: |_| Ok(Box::new(Self)),
     };
 }
@@ -29,9 +32,9 @@ impl AdvantageEstimator for DrGrpo {
         Self::ENTRY.name
     }
 
-    fn estimate(&self, groups: &[Group<'_>]) -> Advantages {
+    fn estimate(&self, groups: &[Group<'_>]) -> Result<Advantages, Error> {
         let values = Centred::new(groups).in_rewards(groups, |_, _| 1.0);
-        Advantages::new(groups, values)
+        Ok(Advantages::new(groups, values))
     }
 }
 
@@ -45,7 +48,7 @@ mod tests {
         let group = Group::new(&rewards, &[1; 5]).unwrap();
         // The mean of the four that could be judged is 3/8.
         assert_eq!(
-            DrGrpo.estimate(&[group]).values,
+            DrGrpo.estimate(&[group]).unwrap().values,
             [0.625, 0.0, 0.125, -0.375, -0.375]
         );
     }

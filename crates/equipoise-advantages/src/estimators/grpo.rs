@@ -1,9 +1,10 @@
 //! The reward less the group's mean, over a standard deviation.
 
 use crate::centre::Centred;
-use crate::{AdvantageEstimator, Advantages, Entry, Error, Group};
-use std::fmt;
-use std::str::FromStr;
+use crate::estimators::{Baseline, Correction, StandardDeviation};
+use crate::options::not_negative;
+use crate::sum::sum;
+use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level};
 
 /// Group-relative advantages (DeepSeekMath, arXiv:2402.03300).
 ///
@@ -12,9 +13,26 @@ use std::str::FromStr;
 /// ```
 ///
 /// with μ the mean reward of the group's scorable responses and σ the standard deviation of the
-/// rewards, of the group or of the batch.
+/// rewards, of the group or of the batch. With the leave-one-out baseline (NeMo RL's default) R_i − μ becomes
+/// R_i less the mean of the others, n / (n − 1) · (R_i − μ).
+///
+/// Peers: verl, SkyRL and Trinity give the only response of a group its raw reward, NeMo RL gives it 0, as
+/// here. All divide by the sample deviation. ε is 1e-4 in TRL, 1e-5 in AReaL, 1e-9 in OpenRLHF, 1e-6 in the
+/// others. verl's vectorised variant computes in single precision.
+///
+/// ```
+/// use equipoise_advantages::estimators::Grpo;
+/// use equipoise_advantages::{AdvantageEstimator, Group};
+///
+/// let group = Group::new(&[Some(1.0), Some(0.0), Some(0.0), Some(0.0)], &[1; 4])?;
+/// let grpo = Grpo { epsilon: 0.0, ..Grpo::default() };
+/// assert_eq!(grpo.estimate(&[group])?.values, [1.5, -0.5, -0.5, -0.5]);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grpo {
+    /// What is subtracted.
+    pub baseline: Baseline,
     /// Whose standard deviation divides.
     pub std: StandardDeviation,
     /// The divisor inside the standard deviation; without effect if there is none.
@@ -26,100 +44,11 @@ pub struct Grpo {
     pub epsilon: f64,
 }
 
-/// Whose standard deviation an advantage is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StandardDeviation {
-    /// Nobody's: rewards are centred only.
-    None,
-    /// That of the group's scorable rewards.
-    Group,
-    /// That of all scorable rewards of the batch about their common mean (Lite PPO,
-    /// arXiv:2508.08221). Every group then keeps its own share of signal.
-    Batch,
-}
-
-/// What the sum of squared deviations is divided by in a standard deviation of n rewards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Correction {
-    /// n − 1 (Bessel's correction), as the training frameworks do.
-    Sample,
-    /// n, under which the advantages have variance 1 up to ε, as the analyses assume.
-    Population,
-}
-
-impl StandardDeviation {
-    const NAMES: &'static [&'static str] = &["none", "group", "batch"];
-}
-
-impl Correction {
-    const NAMES: &'static [&'static str] = &["sample", "population"];
-
-    /// The standard deviation of `count` values with this sum of squared deviations.
-    fn deviation(self, squares: f64, count: f64) -> f64 {
-        let divisor = match self {
-            Self::Sample => count - 1.0,
-            Self::Population => count,
-        };
-        (squares / divisor).sqrt()
-    }
-}
-
-impl fmt::Display for StandardDeviation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Group => "group",
-            Self::Batch => "batch",
-        })
-    }
-}
-
-impl FromStr for StandardDeviation {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self, Error> {
-        match word {
-            "none" => Ok(Self::None),
-            "group" => Ok(Self::Group),
-            "batch" => Ok(Self::Batch),
-            _ => Err(Error::UnknownValue {
-                option: "std",
-                value: word.to_owned(),
-                known: Self::NAMES,
-            }),
-        }
-    }
-}
-
-impl fmt::Display for Correction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sample => "sample",
-            Self::Population => "population",
-        })
-    }
-}
-
-impl FromStr for Correction {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self, Error> {
-        match word {
-            "sample" => Ok(Self::Sample),
-            "population" => Ok(Self::Population),
-            _ => Err(Error::UnknownValue {
-                option: "correction",
-                value: word.to_owned(),
-                known: Self::NAMES,
-            }),
-        }
-    }
-}
-
 impl Default for Grpo {
-    /// The group's sample standard deviation and ε = 1e-6, as in verl.
+    /// The group's mean and sample standard deviation, and ε = 1e-6, as in verl.
     fn default() -> Self {
         Self {
+            baseline: Baseline::Mean,
             std: StandardDeviation::Group,
             correction: Correction::Sample,
             epsilon: 1e-6,
@@ -132,22 +61,19 @@ impl Grpo {
     pub const ENTRY: Entry = Entry {
         name: "grpo",
         formula: "(R − μ) / (σ + ε)",
-        options: &["std", "correction", "epsilon"],
+        options: &["std", "correction", "epsilon", "baseline", "clip"],
+        level: Level::Response,
+        zero_sum: true,
+        source: "arXiv:2402.03300",
         build: |options| {
             let default = Self::default();
             let grpo = Self {
+                baseline: options.baseline.unwrap_or(default.baseline),
                 std: options.std.unwrap_or(default.std),
                 correction: options.correction.unwrap_or(default.correction),
                 epsilon: options.epsilon.unwrap_or(default.epsilon),
             };
-            if !(grpo.epsilon.is_finite() && grpo.epsilon >= 0.0) {
-                return Err(Error::InvalidOption {
-                    estimator: "grpo",
-                    option: "epsilon",
-                    value: grpo.epsilon.to_string(),
-                    requirement: "a finite number, at least 0",
-                });
-            }
+            not_negative("grpo", "epsilon", grpo.epsilon)?;
             let ignored = [
                 options.correction.map(|_| "correction"),
                 options.epsilon.map(|_| "epsilon"),
@@ -157,7 +83,7 @@ impl Grpo {
                     Err(Error::OptionWithoutEffect {
                         estimator: "grpo with std = none",
                         option,
-                        accepted: &["std"],
+                        accepted: &["std", "baseline", "clip"],
                     })
                 }
                 _ => Ok(Box::new(grpo)),
@@ -171,27 +97,28 @@ impl AdvantageEstimator for Grpo {
         Self::ENTRY.name
     }
 
-    fn estimate(&self, groups: &[Group<'_>]) -> Advantages {
+    fn estimate(&self, groups: &[Group<'_>]) -> Result<Advantages, Error> {
         let centred = Centred::new(groups);
         let unit = centred.unit;
         let epsilon = self.epsilon.max(0.0) / unit;
+        let baseline = self.baseline;
         let values = match self.std {
-            StandardDeviation::None => centred.in_rewards(groups, |_, _| 1.0),
+            StandardDeviation::None => centred.in_rewards(groups, |g, _| baseline.factor(g)),
             StandardDeviation::Group => centred.scaled(groups, |group, deviations| {
-                let squares = deviations.iter().map(|d| d * d).sum();
+                let squares = sum(deviations.iter().map(|d| d * d));
                 let count = group.scorable().count() as f64;
-                1.0 / (self.correction.deviation(squares, count) + epsilon)
+                baseline.factor(group) / (self.correction.deviation(squares, count) + epsilon)
             }),
             StandardDeviation::Batch => {
                 let rewards = || groups.iter().flat_map(Group::scorable).map(|r| r / unit);
                 let count = rewards().count() as f64;
-                let mean = rewards().sum::<f64>() / count;
-                let squares = rewards().map(|reward| (reward - mean).powi(2)).sum();
+                let mean = sum(rewards()) / count;
+                let squares = sum(rewards().map(|reward| (reward - mean).powi(2)));
                 let deviation = self.correction.deviation(squares, count);
-                centred.scaled(groups, |_, _| 1.0 / (deviation + epsilon))
+                centred.scaled(groups, |g, _| baseline.factor(g) / (deviation + epsilon))
             }
         };
-        Advantages::new(groups, values)
+        Ok(Advantages::new(groups, values))
     }
 }
 
@@ -201,6 +128,7 @@ mod tests {
 
     fn grpo(std: StandardDeviation, correction: Correction, epsilon: f64) -> Grpo {
         Grpo {
+            baseline: Baseline::Mean,
             std,
             correction,
             epsilon,
@@ -214,16 +142,16 @@ mod tests {
         // μ = ¼; Σ(R − μ)² = 9/16 + 3/16 = ¾; σ = √(¾/4) of the population and ½ of the sample.
         let sample = grpo(StandardDeviation::Group, Correction::Sample, 0.0);
         assert_eq!(
-            sample.estimate(&[group]).values,
+            sample.estimate(&[group]).unwrap().values,
             [1.5, -0.5, 0.0, -0.5, -0.5]
         );
         let damped = grpo(StandardDeviation::Group, Correction::Sample, 0.5);
         assert_eq!(
-            damped.estimate(&[group]).values,
+            damped.estimate(&[group]).unwrap().values,
             [0.75, -0.25, 0.0, -0.25, -0.25]
         );
         let population = grpo(StandardDeviation::Group, Correction::Population, 0.0);
-        let values = population.estimate(&[group]).values;
+        let values = population.estimate(&[group]).unwrap().values;
         assert!((values[0] - 3.0_f64.sqrt()).abs() < 1e-15, "{values:?}");
         assert!((values[1] + 1.0 / 3.0_f64.sqrt()).abs() < 1e-15);
     }
@@ -239,6 +167,7 @@ mod tests {
         let expected = 1.0 / 5.0_f64.sqrt();
         for (value, sign) in batch
             .estimate(&groups)
+            .unwrap()
             .values
             .iter()
             .zip([1.0, -1.0, 1.0, -1.0])
@@ -252,27 +181,20 @@ mod tests {
         let group = Group::new(&[Some(1.0), Some(0.0)], &[1; 2]).unwrap();
         for epsilon in [f64::NAN, -1.0, f64::NEG_INFINITY] {
             let odd = grpo(StandardDeviation::Group, Correction::Population, epsilon);
-            assert_eq!(odd.estimate(&[group]).values, [1.0, -1.0]);
+            assert_eq!(odd.estimate(&[group]).unwrap().values, [1.0, -1.0]);
         }
         let infinite = grpo(StandardDeviation::Group, Correction::Sample, f64::INFINITY);
-        assert_eq!(infinite.estimate(&[group]).values, [0.0, 0.0]);
+        assert_eq!(infinite.estimate(&[group]).unwrap().values, [0.0, 0.0]);
     }
 
     #[test]
-    fn words_round_trip() {
-        for word in StandardDeviation::NAMES {
-            assert_eq!(
-                word.parse::<StandardDeviation>().unwrap().to_string(),
-                *word
-            );
-        }
-        for word in Correction::NAMES {
-            assert_eq!(word.parse::<Correction>().unwrap().to_string(), *word);
-        }
-        assert_eq!(
-            "bessel".parse::<Correction>().unwrap_err().to_string(),
-            "unknown value `bessel` of option `correction`; the values are `sample`, `population`"
-        );
-        assert!("token".parse::<StandardDeviation>().is_err());
+    fn leave_one_out_by_hand() {
+        let group = Group::new(&[Some(1.0), Some(0.0)], &[1; 2]).unwrap();
+        let others = Grpo {
+            baseline: Baseline::LeaveOneOut,
+            ..grpo(StandardDeviation::Group, Correction::Population, 0.0)
+        };
+        // ±½ over σ = ½, times 2 / (2 − 1).
+        assert_eq!(others.estimate(&[group]).unwrap().values, [2.0, -2.0]);
     }
 }

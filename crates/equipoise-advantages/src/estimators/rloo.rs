@@ -1,7 +1,7 @@
 //! The reward less the mean of the others' rewards.
 
 use crate::centre::Centred;
-use crate::{AdvantageEstimator, Advantages, Entry, Group};
+use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level};
 
 /// REINFORCE leave-one-out (arXiv:2402.14740).
 ///
@@ -19,7 +19,10 @@ impl Rloo {
     pub const ENTRY: Entry = Entry {
         name: "rloo",
         formula: "R_i − mean of R_j over j ≠ i",
-        options: &[],
+        options: &["clip"],
+        level: Level::Response,
+        zero_sum: true,
+        source: "arXiv:2402.14740",
         build: |_| Ok(Box::new(Self)),
     };
 }
@@ -29,13 +32,13 @@ impl AdvantageEstimator for Rloo {
         Self::ENTRY.name
     }
 
-    fn estimate(&self, groups: &[Group<'_>]) -> Advantages {
+    fn estimate(&self, groups: &[Group<'_>]) -> Result<Advantages, Error> {
         let values = Centred::new(groups).in_rewards(groups, |group, _| {
             // A group with a deviation has at least two scorable responses.
             let count = group.scorable().count() as f64;
             count / (count - 1.0)
         });
-        Advantages::new(groups, values)
+        Ok(Advantages::new(groups, values))
     }
 }
 
@@ -48,6 +51,9 @@ mod tests {
         let rewards = [Some(1.0), Some(0.5), None, Some(0.0)];
         let group = Group::new(&rewards, &[1; 4]).unwrap();
         // 1 − (0.5 + 0)/2, 0.5 − (1 + 0)/2, 0 − (1 + 0.5)/2.
-        assert_eq!(Rloo.estimate(&[group]).values, [0.75, 0.0, 0.0, -0.75]);
+        assert_eq!(
+            Rloo.estimate(&[group]).unwrap().values,
+            [0.75, 0.0, 0.0, -0.75]
+        );
     }
 }

@@ -146,7 +146,7 @@ impl RewardAdjuster {
         let scorable = || rewards.iter().flatten().filter(|r| r.is_finite());
         let count = scorable().count();
         if count > 0 {
-            let sum = crate::compensated::sum(scorable().map(|reward| clamp(*reward)));
+            let sum = crate::sum::bounded_sum(scorable().map(|reward| clamp(*reward)));
             self.mean = self.alpha * (sum / count as f64) + (1.0 - self.alpha) * self.mean;
         }
         for (reward, confidence) in rewards.iter_mut().zip(confidences) {

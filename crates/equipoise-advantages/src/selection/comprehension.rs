@@ -1,6 +1,6 @@
 //! How well a policy follows a teacher's reasoning.
 
-use crate::compensated::sum;
+use crate::sum::bounded_sum as sum;
 
 /// Which mean of the answer's token probabilities is a comprehension score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! One of K samples kept, softly by reward, and what that does to a distribution.
 
 use super::{Error, error::check};
-use crate::compensated::sum;
+use crate::sum::bounded_sum as sum;
 
 /// Curation (arXiv:2407.09499): of K samples one is kept, with probability proportional to exp(r / T).
 ///

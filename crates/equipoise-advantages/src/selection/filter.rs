@@ -3,7 +3,7 @@
 use super::Error;
 use crate::Group;
 use crate::centre::Centred;
-use crate::compensated::sum;
+use crate::sum::bounded_sum as sum;
 
 /// Which groups of a batch are kept, and why the others are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,53 @@
+//! Sums that do not lose their small terms.
+
+/// The sum of the values, compensated (Neumaier): its error does not grow with their number.
+///
+/// A value that is not finite makes the sum what plain addition would make it.
+pub(crate) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut total, mut lost) = (0.0_f64, 0.0);
+    for value in values {
+        let next = total + value;
+        lost += if total.abs() >= value.abs() {
+            (total - next) + value
+        } else {
+            (value - next) + total
+        };
+        total = next;
+    }
+    if total.is_finite() {
+        total + lost
+    } else {
+        total
+    }
+}
+
+/// The sum of the values; beyond the largest number it is that number.
+pub(crate) fn bounded_sum(values: impl IntoIterator<Item = f64>) -> f64 {
+    bounded(sum(values))
+}
+
+/// The nearest number that is finite; what is not a number stays so.
+pub(crate) fn bounded(value: f64) -> f64 {
+    value.clamp(-f64::MAX, f64::MAX)
+}
+
+/// The largest absolute value; 0 if there is none.
+pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    values
+        .into_iter()
+        .fold(0.0, |largest, value| value.abs().max(largest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_terms_are_not_lost() {
+        assert_eq!(sum([1.0, 1e100, 1.0, -1e100]), 2.0);
+        assert_eq!(sum(std::iter::repeat_n(0.1, 1_000_000)), 100_000.0);
+        assert!(sum([f64::NAN, 1.0]).is_nan());
+        assert_eq!(bounded(f64::INFINITY), f64::MAX);
+        assert_eq!(bounded_sum([f64::MAX, f64::MAX]), f64::MAX);
+    }
+}
