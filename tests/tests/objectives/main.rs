@@ -2,6 +2,7 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod preference_papers;
 mod preference_properties;
 mod preference_reference;
 mod properties;
