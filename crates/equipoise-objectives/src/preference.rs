@@ -98,8 +98,9 @@
 //!   order of their pairs.
 //! - Where an exponent was cut off the value is constant and the derivative 0.
 //! - The empty completion has score 0 (and the largest log-odds), and no token to give a derivative to.
-//! - γ = 0 of the focal weight, η = 0 of RPO, ε = 0 of cDPO, α = 1 of the mixture and one segment give
-//!   DPO bit for bit.
+//! - γ = 0 of the focal weight, η = 0 of RPO, ε = 0 of cDPO and of robust DPO, and α = 1 of the mixture
+//!   give DPO bit for bit; one segment does for completions of one length, else to rounding (a longer
+//!   completion is summed in two parts).
 
 mod aliases;
 mod builders;
