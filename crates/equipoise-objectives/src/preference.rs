@@ -63,14 +63,18 @@
 //! - Label smoothing has no effect on TRL's DPO (`sigmoid`); cDPO is OpenRLHF's `DPOLoss`, and in
 //!   TRL's CPO and TPO trainers.
 //! - IPO: TRL divides by lengths, OpenRLHF does not. Option `length`.
-//! - TRL's α-divergence refuses float64; its forward KL and `discopop` overflow. ORPO's log-odds are
-//!   taken in float32 there, and its likelihood term covers the prompt as well.
+//! - TRL's α-divergence refuses float64 (compared in float32); its forward KL and `discopop` overflow. ORPO's log-odds are
+//!   taken in float32 there (compared to 2 · 10⁻⁵), and its likelihood term covers the prompt as well.
 //! - TRL multiplies sorted losses (`aot`) and the batch's `sft` loss by WPO's weights of unrelated
 //!   pairs. Here `aot` takes no weight, and the regulariser none.
-//! - TRL evaluates `aot`, `kto` and the `sft` mean on one device's micro-batch, so that they change
-//!   with its size.
+//! - TRL sorts `aot` and averages `sft` over one device's micro-batch, and estimates KTO's z from one
+//!   micro-batch of all devices, so that these losses change with its size.
+//! - WPO's weights on `hinge` cannot be trained with in TRL: the losses are multiplied in place, which
+//!   the derivative of a ReLU does not survive.
 //! - OpenRLHF's likelihood term is a mean per completion, TRL's one over all tokens of the micro-batch:
 //!   option `sft_reduction`.
+//! - Compared by run are the losses that a peer has: not `phi_dpo`, `rpo`, `bco` and those beside the
+//!   catalogue, which are held to their papers' numbers worked by hand.
 //! - SimPO's paper has β = 2 and γ = 1; the defaults here and in TRL are 0.1 and 0.5.
 //!
 //! # Micro-batches
@@ -94,8 +98,9 @@
 //!   order of their pairs.
 //! - Where an exponent was cut off the value is constant and the derivative 0.
 //! - The empty completion has score 0 (and the largest log-odds), and no token to give a derivative to.
-//! - γ = 0 of the focal weight, η = 0 of RPO, ε = 0 of cDPO, α = 1 of the mixture and one segment give
-//!   DPO bit for bit.
+//! - γ = 0 of the focal weight, η = 0 of RPO, ε = 0 of cDPO and of robust DPO, and α = 1 of the mixture
+//!   give DPO bit for bit; one segment does for completions of one length, else to rounding (a longer
+//!   completion is summed in two parts).
 
 mod aliases;
 mod builders;

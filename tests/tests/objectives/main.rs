@@ -4,6 +4,7 @@
 
 mod policy_peers;
 mod policy_properties;
+mod preference_papers;
 mod preference_properties;
 mod preference_reference;
 mod properties;

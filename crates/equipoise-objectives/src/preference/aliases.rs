@@ -31,7 +31,8 @@ pub const ALIASES: &[Alias] = &[
     Alias {
         name: "aot_pair",
         entry: "aot_unpaired",
-        note: "TRL before 1.0 called the loss over sorted scores of chosen and rejected so",
+        note: "not a name of TRL 1.16, whose `aot` and `aot_unpaired` are `aot` and `aot_unpaired` here; \
+               taken as the loss over sorted scores",
     },
     Alias {
         name: "rso",

@@ -39,7 +39,8 @@ impl SegmentLabel {
 /// sum inside:  L = −ln σ(β Σ_f l_f δ_f)                          dL/dδ_f = −β l_f σ(−β Σ_f l_f δ_f)
 /// ```
 ///
-/// One segment preferred in the first completion is DPO, bit for bit. Without any label the loss
+/// One segment preferred in the first completion is DPO, bit for bit for completions of one length
+/// and to rounding for others. Without any label the loss
 /// is 0. A public implementation divides by the number of *all* segments and lets each tie add a
 /// constant ln 2; whether the paper sums inside or outside of the logarithm is not known here. δ_f
 /// is conditional on each completion's own prefix.
