@@ -37,7 +37,8 @@ pub const ALIASES: &[Alias] = &[
     alias(
         "luspo",
         "sequence_mean_token_sum",
-        "TRL's loss_type luspo: the loss of a response times its length, over the number of responses",
+        "TRL's loss_type luspo: the loss of a response times its length, over the number of responses; \
+         TRL counts fully masked responses",
     ),
     alias(
         "grpo",
@@ -47,7 +48,8 @@ pub const ALIASES: &[Alias] = &[
     alias(
         "sapo",
         "sequence_mean",
-        "TRL's loss_type, of which this is the aggregation; the gate is objective sapo",
+        "TRL's loss_type, of which this is the aggregation, and which counts fully masked responses; the gate \
+         is objective sapo",
     ),
     alias(
         "dapo",

@@ -13,7 +13,8 @@ pub struct Response {
     /// tokens are, since clipping takes away a gradient and not a token. A run has to choose one mask
     /// and use it both here and in the sum over tokens.
     pub tokens: usize,
-    /// Its advantage, the same for every token. Only its sign matters to the rules of this crate.
+    /// Its advantage, the same for every token. Only its sign matters to the rules of this crate,
+    /// except to [`BalancedMass`](crate::rules::BalancedMass), which uses its size too.
     pub advantage: f64,
 }
 
