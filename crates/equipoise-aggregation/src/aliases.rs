@@ -144,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_every_alias() {
+        for alias in ALIASES {
+            let row = format!("| `{}` | `{}` | {} |", alias.name, alias.entry, alias.note);
+            assert!(include_str!("../README.md").contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn aliases_build() {
         let rule = by_name("dapo", &crate::Options::default()).unwrap();
         assert_eq!(rule.name(), "token_mean");

@@ -1,6 +1,7 @@
 //! The trait every rule implements, what it sees of a response, and its application to a batch.
 
 use crate::Error;
+use crate::sum::sum;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,7 +38,7 @@ impl Response {
     /// a response in one piece. Without tokens the advantage is 0.
     pub fn from_token_advantages(advantages: &[f64]) -> Self {
         let tokens = advantages.len();
-        let mean = advantages.iter().sum::<f64>() / tokens.max(1) as f64;
+        let mean = sum(advantages.iter().copied()) / tokens.max(1) as f64;
         Self {
             tokens,
             advantage: mean,
