@@ -37,7 +37,8 @@ pub const ALIASES: &[Alias] = &[
     alias(
         "luspo",
         "sequence_mean_token_sum",
-        "TRL's loss_type luspo: the loss of a response times its length, over the number of responses",
+        "TRL's loss_type luspo: the loss of a response times its length, over the number of responses; \
+         TRL counts fully masked responses",
     ),
     alias(
         "grpo",
@@ -47,7 +48,8 @@ pub const ALIASES: &[Alias] = &[
     alias(
         "sapo",
         "sequence_mean",
-        "TRL's loss_type, of which this is the aggregation; the gate is objective sapo",
+        "TRL's loss_type, of which this is the aggregation, and which counts fully masked responses; the gate \
+         is objective sapo",
     ),
     alias(
         "dapo",
@@ -138,6 +140,14 @@ mod tests {
             let (entry, found) = resolve(alias.name).unwrap();
             assert_eq!((entry.name, found), (alias.entry, Some(alias)));
             assert_ne!(alias.name, entry.name);
+        }
+    }
+
+    #[test]
+    fn the_page_lists_every_alias() {
+        for alias in ALIASES {
+            let row = format!("| `{}` | `{}` | {} |", alias.name, alias.entry, alias.note);
+            assert!(include_str!("../README.md").contains(&row), "{row}");
         }
     }
 

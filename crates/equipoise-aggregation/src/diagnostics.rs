@@ -21,6 +21,7 @@ pub use mass::{SignShares, mass_by_sign, responses_by_sign};
 pub use quarters::mass_by_length;
 
 use crate::reducer::split;
+use crate::sum::sum;
 use crate::{Error, Response};
 use std::fmt;
 
@@ -125,10 +126,8 @@ impl fmt::Display for Diagnostics {
 
 /// The mean of the values; `None` if there are none, or if it is not finite.
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (count, sum) = values.fold((0_usize, 0.0), |(count, sum), value| {
-        (count + 1, sum + value)
-    });
-    let mean = sum / count as f64;
+    let mut count = 0_usize;
+    let mean = sum(values.inspect(|_| count += 1)) / count as f64;
     mean.is_finite().then_some(mean)
 }
 

@@ -9,6 +9,7 @@ mod prompts;
 mod reducer;
 pub mod rules;
 mod sources;
+mod sum;
 
 pub use aliases::{ALIASES, Alias, resolve};
 pub use catalogue::{CATALOGUE, Entry, by_name};

@@ -1,6 +1,7 @@
 //! Weights per prompt, on top of any rule.
 
 use crate::reducer::split;
+use crate::sum::sum;
 use crate::{Error, Reducer, Response, batch_weights};
 
 /// [`batch_weights`] with every group's weights multiplied by a factor of its own, as GUI-G1 does with the
@@ -86,7 +87,9 @@ pub fn pass_rate_weights(pass_rates: &[f64], epsilon: f64) -> Vec<f64> {
         false => 1.0 - rate.clamp(0.0, 1.0) + epsilon,
     };
     let mut weights: Vec<f64> = pass_rates.iter().map(|rate| miss(*rate)).collect();
-    let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+    let count = weights.len().max(1) as f64;
+    // Divided before they are added: a huge ε must not overflow.
+    let mean = sum(weights.iter().map(|weight| weight / count));
     for weight in &mut weights {
         *weight = if mean > 0.0 { *weight / mean } else { 1.0 };
     }
@@ -138,5 +141,6 @@ mod tests {
         assert_eq!(pass_rate_weights(&[], 0.1), [] as [f64; 0]);
         assert_eq!(pass_rate_weights(&[f64::NAN, 0.0], 0.0), [0.0, 2.0]);
         assert_eq!(pass_rate_weights(&[2.0, -1.0], f64::NAN), [0.0, 2.0]);
+        assert_eq!(pass_rate_weights(&[0.0, 1.0], f64::MAX), [1.0, 1.0]);
     }
 }

@@ -1,6 +1,7 @@
 //! The trait every rule implements, what it sees of a response, and its application to a batch.
 
 use crate::Error;
+use crate::sum::sum;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +14,8 @@ pub struct Response {
     /// tokens are, since clipping takes away a gradient and not a token. A run has to choose one mask
     /// and use it both here and in the sum over tokens.
     pub tokens: usize,
-    /// Its advantage, the same for every token. Only its sign matters to the rules of this crate.
+    /// Its advantage, the same for every token. Only its sign matters to the rules of this crate,
+    /// except to [`BalancedMass`](crate::rules::BalancedMass), which uses its size too.
     pub advantage: f64,
 }
 
@@ -36,7 +38,7 @@ impl Response {
     /// a response in one piece. Without tokens the advantage is 0.
     pub fn from_token_advantages(advantages: &[f64]) -> Self {
         let tokens = advantages.len();
-        let mean = advantages.iter().sum::<f64>() / tokens.max(1) as f64;
+        let mean = sum(advantages.iter().copied()) / tokens.max(1) as f64;
         Self {
             tokens,
             advantage: mean,

@@ -35,6 +35,10 @@ pub enum Source {
 /// // Token terms of −1, −2 and ½: the injected ones average to −1.5 and the policy's to ½.
 /// assert_eq!(weights[0] * 5.0 * -1.0 + weights[1] * 3.0 * -2.0, -1.5);
 /// assert!((weights[2] * 6.0 * 0.5 - 0.5).abs() < 1e-15);
+/// // The token mean of all would give the long teacher five votes and the short one three.
+/// let weights = equipoise_aggregation::batch_weights(&TokenMean, &responses, &[3])?;
+/// let loss = weights[0] * 5.0 * -1.0 + weights[1] * 3.0 * -2.0 + weights[2] * 6.0 * 0.5;
+/// assert!((loss + 0.5714285714).abs() < 1e-10);
 /// # Ok::<(), equipoise_aggregation::Error>(())
 /// ```
 pub fn mixed_weights(

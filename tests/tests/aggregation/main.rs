@@ -6,3 +6,4 @@ mod peers;
 mod properties;
 mod reductions;
 mod reference;
+mod trl;

@@ -52,6 +52,47 @@ pub fn compare(
 }
 
 impl Comparison {
+    /// A line on the batch itself, which no rule changes: the share of negative responses, how much the
+    /// lengths vary, and how much longer than the positive ones the negative are; means over the groups.
+    ///
+    /// ```
+    /// use equipoise_aggregation::{Response, diagnostics::compare, rules::TokenMean};
+    ///
+    /// let responses = [(4, 1.0), (6, 1.0), (10, -1.0), (15, -1.0)]
+    ///     .map(|(tokens, advantage)| Response { tokens, advantage });
+    /// // Mean lengths 5 and 12.5, of all 8.75: 7.5 / 8.75 is 86 %.
+    /// assert_eq!(
+    ///     compare(&[&TokenMean], &responses, &[4])?.batch_reading(),
+    ///     "50 % of the responses are negative; lengths vary by 48 % of their mean, and negative \
+    ///      responses are longer than positive ones by 86 % of it"
+    /// );
+    /// # Ok::<(), equipoise_aggregation::Error>(())
+    /// ```
+    pub fn batch_reading(&self) -> String {
+        let first = self.rules.first();
+        let Some((found, shares)) = first.and_then(|found| Some((found, found.responses?))) else {
+            return "no response with a token, or no rule to compare".to_owned();
+        };
+        let mut line = format!(
+            "{:.0} % of the responses are negative",
+            100.0 * shares.negative
+        );
+        if let Some(variation) = found.length_variation {
+            line += &format!("; lengths vary by {:.0} % of their mean", 100.0 * variation);
+        }
+        match found.relative_length_gap {
+            Some(gap) => {
+                let word = if gap < 0.0 { "shorter" } else { "longer" };
+                let percent = 100.0 * gap.abs();
+                line += &format!(
+                    ", and negative responses are {word} than positive ones by {percent:.0} % of it"
+                );
+            }
+            None => line += "; no group has both signs",
+        }
+        line
+    }
+
     /// A line per rule: the mass on the negative responses, and on the longest.
     pub fn reading(&self) -> Vec<String> {
         let line = |found: &Diagnostics| {

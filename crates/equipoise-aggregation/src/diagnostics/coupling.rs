@@ -2,6 +2,7 @@
 
 use super::length_gap;
 use crate::Response;
+use crate::sum::sum;
 
 /// The net advantage mass Σ_i w_i T_i A_i: the objective's value while the policy has not moved, when
 /// every importance ratio is 1.
@@ -53,7 +54,6 @@ pub fn sign_length_coupling(group: &[Response], weights: &[f64]) -> Option<f64> 
 }
 
 /// Sums over the responses that have a token and a finite advantage.
-#[derive(Default)]
 struct Masses {
     count: f64,
     /// Σ u_i
@@ -67,17 +67,17 @@ struct Masses {
 impl Masses {
     fn of(responses: &[Response], weights: &[f64]) -> Self {
         assert_eq!(responses.len(), weights.len(), "one weight per response");
-        let mut masses = Self::default();
-        for (response, weight) in responses.iter().zip(weights) {
-            if response.tokens > 0 && response.advantage.is_finite() {
-                let mass = weight * response.length();
-                masses.count += 1.0;
-                masses.total += mass;
-                masses.advantage += response.advantage;
-                masses.with_advantage += mass * response.advantage;
-            }
+        let rows = || {
+            let rows = responses.iter().zip(weights);
+            rows.filter(|(response, _)| response.tokens > 0 && response.advantage.is_finite())
+                .map(|(response, weight)| (weight * response.length(), response.advantage))
+        };
+        Self {
+            count: rows().count() as f64,
+            total: sum(rows().map(|(mass, _)| mass)),
+            advantage: sum(rows().map(|(_, advantage)| advantage)),
+            with_advantage: sum(rows().map(|(mass, advantage)| mass * advantage)),
         }
-        masses
     }
 }
 

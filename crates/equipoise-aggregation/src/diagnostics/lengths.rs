@@ -1,5 +1,6 @@
 //! How much the lengths of a group vary, and how they differ between the signs.
 
+use crate::sum::sum;
 use crate::{Response, Sign};
 
 /// How much longer the negative responses of a group are than the positive ones.
@@ -21,12 +22,8 @@ pub fn coefficient_of_variation(group: &[Response]) -> Option<f64> {
         return None;
     }
     let count = lengths.len() as f64;
-    let mean = lengths.iter().sum::<f64>() / count;
-    let variance = lengths
-        .iter()
-        .map(|length| (length - mean).powi(2))
-        .sum::<f64>()
-        / count;
+    let mean = sum(lengths.iter().copied()) / count;
+    let variance = sum(lengths.iter().map(|length| (length - mean).powi(2))) / count;
     Some(variance.sqrt() / mean)
 }
 

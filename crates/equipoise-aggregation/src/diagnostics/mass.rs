@@ -1,5 +1,6 @@
 //! How the loss's mass is divided between the signs.
 
+use crate::sum::sum;
 use crate::{Response, Sign};
 
 /// Three shares that add up to 1.
@@ -41,15 +42,12 @@ pub fn responses_by_sign(responses: &[Response]) -> Option<SignShares> {
 }
 
 /// The amounts added up by sign and divided by their total.
-fn shares(amounts: impl Iterator<Item = (Sign, f64)>) -> Option<SignShares> {
-    let (mut positive, mut neutral, mut negative) = (0.0, 0.0, 0.0);
-    for (sign, amount) in amounts {
-        match sign {
-            Sign::Positive => positive += amount,
-            Sign::Neutral => neutral += amount,
-            Sign::Negative => negative += amount,
-        }
-    }
+fn shares(amounts: impl Iterator<Item = (Sign, f64)> + Clone) -> Option<SignShares> {
+    let of = |wanted: Sign| {
+        let amounts = amounts.clone().filter(|(sign, _)| *sign == wanted);
+        sum(amounts.map(|(_, amount)| amount))
+    };
+    let [positive, neutral, negative] = [Sign::Positive, Sign::Neutral, Sign::Negative].map(of);
     let total = positive + neutral + negative;
     (total != 0.0 && total.is_finite()).then(|| SignShares {
         positive: positive / total,

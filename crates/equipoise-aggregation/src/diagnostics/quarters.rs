@@ -1,6 +1,7 @@
 //! How the loss's mass is divided between short and long responses.
 
 use crate::Response;
+use crate::sum::sum;
 
 /// The share of the loss's mass on each quarter of the responses, from the shortest to the longest.
 ///
@@ -36,7 +37,7 @@ pub fn mass_by_length(responses: &[Response], weights: &[f64]) -> Option<[f64; 4
     for alike in rows.chunk_by(|a, b| a.0 == b.0) {
         let (from, to) = (first as f64, (first + alike.len()) as f64);
         first += alike.len();
-        let mass: f64 = alike.iter().map(|(_, mass)| mass).sum();
+        let mass = sum(alike.iter().map(|(_, mass)| *mass));
         for (at, share) in quarters.iter_mut().enumerate() {
             let (low, high) = (at as f64 * quarter, (at + 1) as f64 * quarter);
             let inside = (to.min(high) - from.max(low)).max(0.0);

@@ -1,5 +1,6 @@
 //! Balanced Aggregation for rewards with more than two values.
 
+use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope, Sign};
 
 /// Balances the mass of advantage instead of the number of responses.
@@ -78,10 +79,8 @@ impl Reducer for BalancedMass {
         let weight_of = |sign: Sign| {
             // In units of the largest, so that no product overflows.
             let unit = signed(sign).fold(0.0, |largest: f64, r| largest.max(r.advantage.abs()));
-            let advantages: f64 = signed(sign).map(|r| r.advantage.abs() / unit).sum();
-            let masses: f64 = signed(sign)
-                .map(|r| r.length() * (r.advantage.abs() / unit))
-                .sum();
+            let advantages = sum(signed(sign).map(|r| r.advantage.abs() / unit));
+            let masses = sum(signed(sign).map(|r| r.length() * (r.advantage.abs() / unit)));
             advantages / (count * masses)
         };
         let [positive, negative] = [Sign::Positive, Sign::Negative].map(weight_of);

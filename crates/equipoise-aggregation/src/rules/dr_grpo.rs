@@ -12,6 +12,10 @@ use std::num::NonZeroUsize;
 /// with N the number of responses that have a token. The weight of a token does not depend on any
 /// length, neither that of its response nor, as with [`TokenMean`](super::TokenMean), that of the
 /// others. The masses therefore do not add up to 1, and the loss grows with the mean length.
+///
+/// TRL's loss_type `dr_grpo` counts fully masked responses in N, which makes the step smaller; its L_max
+/// is max_completion_length. verl's `seq-mean-token-sum-norm` does not count them, but divides by the
+/// padded width of the batch unless loss_scale_factor is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrGrpo {
     /// The constant L_max: the limit on the length of a response, in tokens. It must not vary from

@@ -1,5 +1,6 @@
 //! Response weights that are a power of the standardised length.
 
+use crate::sum::sum;
 use crate::{Entry, Options, Reducer, Response, Scope};
 
 /// What is added to the standard deviation of the lengths, in tokens.
@@ -93,9 +94,9 @@ impl Reducer for LambdaGrpo {
                 .map(Response::length)
         };
         let count = lengths().count() as f64;
-        let tokens: f64 = lengths().sum();
+        let tokens = sum(lengths());
         let mean = tokens / count;
-        let squares: f64 = lengths().map(|length| (length - mean).powi(2)).sum();
+        let squares = sum(lengths().map(|length| (length - mean).powi(2)));
         // A group of one has no deviation, and no response to be weighed against.
         let deviation = (squares / (count - 1.0).max(1.0)).sqrt() + EPSILON;
         let power = |response: &Response| {
@@ -104,10 +105,10 @@ impl Reducer for LambdaGrpo {
         };
         let with_tokens = || responses.iter().filter(|r| r.tokens > 0).map(power);
         let largest = with_tokens().fold(0.0, f64::max);
-        let sum: f64 = with_tokens().map(|power| (power - largest).exp()).sum();
+        let total = sum(with_tokens().map(|power| (power - largest).exp()));
         let weight = |response: &Response| match response.tokens {
             0 => 0.0,
-            _ => count * ((power(response) - largest).exp() / sum) / tokens,
+            _ => count * ((power(response) - largest).exp() / total) / tokens,
         };
         responses.iter().map(weight).collect()
     }

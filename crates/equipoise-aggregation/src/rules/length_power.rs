@@ -1,5 +1,6 @@
 //! Rules that weigh a token by a power of its response's length.
 
+use crate::sum::sum;
 use crate::{Entry, Options, Reducer, Response, Scope};
 use std::num::NonZeroUsize;
 
@@ -74,9 +75,7 @@ impl Reducer for LengthPower {
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
         let mut weights = powers(responses, self.alpha);
         let rows = responses.iter().zip(&weights);
-        let mass: f64 = rows
-            .map(|(response, power)| power * response.length())
-            .sum();
+        let mass = sum(rows.map(|(response, power)| power * response.length()));
         if mass > 0.0 {
             weights.iter_mut().for_each(|weight| *weight /= mass);
         }
@@ -141,9 +140,9 @@ impl Reducer for VlNorm {
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
         let mut weights = powers(responses, self.alpha);
-        let sum: f64 = weights.iter().sum();
-        if sum > 0.0 {
-            let divisor = self.max_tokens.get() as f64 * sum;
+        let total = sum(weights.iter().copied());
+        if total > 0.0 {
+            let divisor = self.max_tokens.get() as f64 * total;
             weights.iter_mut().for_each(|weight| *weight /= divisor);
         }
         weights

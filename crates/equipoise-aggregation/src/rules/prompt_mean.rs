@@ -1,5 +1,6 @@
 //! The mean over the tokens of a group, and then over the groups.
 
+use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope};
 
 /// Averages over all tokens of a prompt's responses, and then over the prompts: the aggregation that
@@ -44,7 +45,7 @@ impl Reducer for PromptMean {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let tokens: f64 = responses.iter().map(Response::length).sum();
+        let tokens = sum(responses.iter().map(Response::length));
         let weight = |response: &Response| match response.tokens {
             0 => 0.0,
             _ => 1.0 / tokens,

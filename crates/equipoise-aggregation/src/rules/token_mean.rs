@@ -1,5 +1,6 @@
 //! The mean over all tokens of the batch.
 
+use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope};
 
 /// Averages over every token of the batch: token aggregation (DAPO, arXiv:2503.14476, with the mean
@@ -33,7 +34,7 @@ impl Reducer for TokenMean {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let total: f64 = responses.iter().map(Response::length).sum();
+        let total = sum(responses.iter().map(Response::length));
         let weight = |response: &Response| match response.tokens {
             0 => 0.0,
             _ => 1.0 / total,
