@@ -106,7 +106,7 @@ pub(crate) fn token_text(text: Option<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use equipoise_trainer::recipe::Aggregation;
+    use equipoise_trainer::recipe::KlEstimator;
 
     #[test]
     fn numbers_have_units() {
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(48)), "48 s");
         assert_eq!(duration(Duration::from_secs(425)), "7 min 5 s");
         assert_eq!(duration(Duration::from_secs(7_380)), "2 h 3 min");
-        assert_eq!(word(&Aggregation::TokenMean), "token_mean");
+        assert_eq!(word(&KlEstimator::K3Plus), "k3+");
     }
 
     #[test]

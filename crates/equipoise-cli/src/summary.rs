@@ -108,16 +108,12 @@ fn rl(stage: &RlStage, lengths: Lengths) -> Vec<String> {
         .prompts_per_step
         .saturating_mul(stage.samples_per_prompt);
     let updates = stage.updates_per_rollout.max(1);
-    let std = stage
-        .std
-        .map_or(String::new(), |std| format!(" (std {})", word(&std)));
-    let scope = stage.aggregation_scope;
-    let scope = scope.map_or(String::new(), |scope| format!(" ({})", word(&scope)));
     let divergence = stage.kl.filter(|_| stage.kl_coefficient != 0.0);
     let divergence = divergence.map_or(String::new(), |kl| {
         format!(" + {} × {}", stage.kl_coefficient, word(&kl))
     });
     let tokens = completions.saturating_mul(lengths.completion);
+    let preset = (stage.preset.as_ref()).map_or(String::new(), |name| format!("preset {name}: "));
     vec![
         format!(
             "{} steps × {} prompts × {} samples = {completions} completions a step, ÷ {updates} \
@@ -128,13 +124,10 @@ fn rl(stage: &RlStage, lengths: Lengths) -> Vec<String> {
             completions / updates,
         ),
         format!(
-            "estimator {}{std} × objective {} ({}, {}){divergence} × aggregation {}{scope}",
-            word(&stage.estimator),
-            word(&stage.objective),
-            stage.epsilon_low,
-            stage.epsilon_high,
-            word(&stage.aggregation),
+            "{preset}estimator {} × objective {}{divergence} × aggregation {}",
+            stage.estimator, stage.objective, stage.aggregation,
         ),
+        with_every_option(stage),
         format!(
             "at most {tokens} new tokens a step ({completions} × {}), {} in all; micro-batches of \
              {} tokens",
@@ -143,6 +136,19 @@ fn rl(stage: &RlStage, lengths: Lengths) -> Vec<String> {
             stage.tokens_per_micro_batch
         ),
     ]
+}
+
+/// What the choices are with all their options, those that the recipe leaves to their defaults too.
+fn with_every_option(stage: &RlStage) -> String {
+    stage.choices().map_or_else(
+        |problems| problems.iter().map(ToString::to_string).collect(),
+        |choices| {
+            format!(
+                "that is {:?} × {:?} × {:?}",
+                choices.estimator, choices.objective, choices.aggregation
+            )
+        },
+    )
 }
 
 /// The predicted memory, part by part.

@@ -115,6 +115,16 @@ pub const METRICS: &[Metric] = &[
         "Share of tokens clipped above: ratio over 1 + ε_high, positive advantage.",
     ),
     metric(
+        "clip/weight",
+        "share",
+        "Share of tokens whose weight is at a bound: their gradient flows, with the bound for a weight.",
+    ),
+    metric(
+        "clip/masked",
+        "share",
+        "Share of tokens whose term the objective leaves out for the whole step.",
+    ),
+    metric(
         "ratio/max",
         "ratio",
         "Largest probability ratio between the policy and the one that sampled.",
@@ -163,6 +173,21 @@ pub const METRICS: &[Metric] = &[
         "aggregation/token_coupling",
         "advantage",
         "The coupling that token aggregation would suffer on the same batch.",
+    ),
+    metric(
+        "aggregation/chose_sequence_mean",
+        "share",
+        "Share of groups for which `adaptive` took the sequence mean.",
+    ),
+    metric(
+        "aggregation/chose_token_mean",
+        "share",
+        "Share of groups for which `adaptive` took the token mean.",
+    ),
+    metric(
+        "aggregation/chose_balanced",
+        "share",
+        "Share of groups for which `adaptive` took Balanced Aggregation.",
     ),
     metric(
         "held_out/accuracy",

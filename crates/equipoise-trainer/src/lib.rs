@@ -18,6 +18,6 @@ pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation, evaluate, evaluate_sampled};
 pub use gradient::{Sequence, accumulate, micro_batches};
 pub use learner::{Learner, StepReport};
-pub use rl::{Inspection, Rl, Rollout};
+pub use rl::{Inspection, RewardPart, Rl, Rollout};
 pub use run::{Outcome, Run};
 pub use sft::{Example, Sft};

@@ -21,6 +21,7 @@ fn estimate(estimator: &dyn AdvantageEstimator, rewards: &[Option<f64>]) -> Vec<
     let lengths = vec![1; rewards.len()];
     estimator
         .estimate(&[Group::new(rewards, &lengths).unwrap()])
+        .unwrap()
         .values
 }
 
@@ -145,7 +146,7 @@ proptest! {
         let groups: Vec<Group<'_>> =
             groups.iter().map(|g| Group::new(g, &lengths[..g.len()]).unwrap()).collect();
         let filtered = with_signal(&groups);
-        let advantages = DrGrpo.estimate(&groups);
+        let advantages = DrGrpo.estimate(&groups).unwrap();
         prop_assert_eq!(filtered.kept.len(), groups.len() - advantages.report.without_signal);
         prop_assert_eq!(filtered.kept.len() + filtered.without_signal + filtered.unscorable, groups.len());
         let window = MeanWindow::OPEN.filter(&groups);

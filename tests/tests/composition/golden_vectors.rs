@@ -1,7 +1,7 @@
 //! The worked example of Balanced Aggregation, from rewards to the loss, with numbers known
 //! beforehand to nine decimals.
 
-use equipoise_advantages::estimators::{Correction, Grpo, StandardDeviation};
+use equipoise_advantages::estimators::{Baseline, Correction, Grpo, StandardDeviation};
 use equipoise_aggregation::rules::{Balanced, DrGrpo, SequenceMean, TokenMean};
 use equipoise_aggregation::{Reducer, batch_weights};
 use equipoise_objectives::Clip;
@@ -56,6 +56,7 @@ fn responses(rewards: [f64; 4]) -> Vec<Sampled> {
 
 fn grpo(correction: Correction) -> Grpo {
     Grpo {
+        baseline: Baseline::Mean,
         std: StandardDeviation::Group,
         correction,
         epsilon: 0.0,

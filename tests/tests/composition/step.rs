@@ -43,7 +43,7 @@ pub(crate) fn decide(
         groups.push(Group::new(&rewards[rows.clone()], &lengths[rows]).unwrap());
         start += size;
     }
-    let advantages = estimator.estimate(&groups).values;
+    let advantages = estimator.estimate(&groups).unwrap().values;
     let measured: Vec<Response> = advantages
         .iter()
         .zip(lengths)
@@ -123,10 +123,11 @@ pub(crate) fn every_rule() -> Vec<Box<dyn Reducer>> {
     rules
 }
 
-/// Every advantage estimator of the catalogue, with every standard deviation. `std = none` is not
-/// among them, because it is `dr_grpo` by another name.
+/// Every advantage estimator of the catalogue that needs rewards and lengths alone, with every standard
+/// deviation. `std = none` is not among them, because it is `dr_grpo` by another name, and neither is one
+/// that is not defined for every reward.
 pub(crate) fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
-    use equipoise_advantages::{CATALOGUE, Options, by_name};
+    use equipoise_advantages::{CATALOGUE, Level, Options, by_name};
     let deviations = [StandardDeviation::Group, StandardDeviation::Batch];
     let corrections = [Correction::Sample, Correction::Population];
     let mut estimators = Vec::new();
@@ -138,7 +139,16 @@ pub(crate) fn every_estimator() -> Vec<Box<dyn AdvantageEstimator>> {
                     correction,
                     ..Options::default()
                 };
-                estimators.push(by_name(entry.name, &options).unwrap());
+                // `passk_best` knows no deviation of the batch.
+                let Ok(estimator) = by_name(entry.name, &options) else {
+                    continue;
+                };
+                if estimator.needs().is_nothing()
+                    && entry.level == Level::Response
+                    && entry.name != "max_rl"
+                {
+                    estimators.push(estimator);
+                }
             }
         }
     }

@@ -44,8 +44,8 @@ const LARGEST_POWER: f64 = 1e300;
 pub struct LambdaGrpo {
     /// The power λ, any finite number.
     pub lambda: f64,
-    /// r: how much a standard deviation of length changes the base of the power; any finite number, the
-    /// paper's is 1/9.
+    /// r: how much a standard deviation of length changes the base of the power; any finite number.
+    /// 1/9 keeps the base positive up to nine deviations below the mean; one implementation has 1.
     pub strength: f64,
 }
 

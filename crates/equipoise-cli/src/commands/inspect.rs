@@ -145,9 +145,9 @@ impl Page {
              {}",
             stage.prompts_per_step,
             stage.samples_per_prompt,
-            word(&stage.estimator),
-            word(&stage.objective),
-            word(&stage.aggregation)
+            stage.estimator,
+            stage.objective,
+            stage.aggregation
         )?;
         self.legend()?;
         let shown = self.count.min(stage.prompts_per_step) * stage.samples_per_prompt;

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    let (recipe, notes) = Recipe::load_noted(&arguments.recipe, &arguments.set)?;
     let outline = Outline::new(&recipe)?;
     let lengths = Lengths::measure(&recipe, &outline)?;
     let essentials = summary::essentials(&recipe, &outline, lengths);
@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let memory = memory(&recipe, &outline.config, lengths, threads);
         writeln!(out, "{}", recipe.to_toml()?)?;
         write!(out, "{essentials}")?;
+        tell(&notes)?;
         writeln!(out, "{:<10} {}", "parameters", parameters(&outline.config))?;
         writeln!(
             out,
@@ -59,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let stop = interrupt::flag()?;
     let (mut run, directory, _lock) = open(arguments, recipe.clone())?;
     write!(out, "{essentials}")?;
+    tell(&notes)?;
     let mut progress = Progress::new(&recipe);
     let outcome = run.train(&mut progress, &stop);
     progress.close();
@@ -82,6 +84,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(interrupt::EXIT_CODE))
         }
     }
+}
+
+/// What the recipe's reader should know: names that stood for others, and odd combinations.
+fn tell(notes: &[String]) -> io::Result<()> {
+    notes
+        .iter()
+        .try_for_each(|note| writeln!(io::stdout(), "{:<10} {note}", "note"))
 }
 
 /// The run, its directory, and the lock on it.

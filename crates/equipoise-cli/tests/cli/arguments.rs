@@ -48,10 +48,11 @@ fn a_dry_run_tells_everything_and_creates_nothing() {
         .succeeded();
     for part in [
         "steps = 7",
-        "aggregation_scope = \"group\"",
+        "aggregation = \"balanced\"",
+        "× Balanced { scope: Group, zero_advantage: Neutral }",
         "7 steps × 4 prompts × 4 samples = 16 completions a step, ÷ 2 updates = 8 per optimiser step",
         "parameters 19392",
-        "estimator grpo (std group) × objective ppo_clip (0.2, 0.28)",
+        "estimator grpo × objective ppo_clip (epsilon_high 0.28, epsilon_low 0.2)",
         "at most 384 new tokens a step",
         "weights 75.8 KiB",
     ] {
@@ -65,6 +66,32 @@ fn a_dry_run_tells_everything_and_creates_nothing() {
         .succeeded();
     assert_eq!(again.out, said.out);
     assert!(!home.path("runs").exists());
+}
+
+/// A preset is written out, a name from elsewhere is translated, and an odd pair is told.
+#[test]
+fn a_dry_run_expands_presets_and_tells_what_is_odd() {
+    let home = Home::new();
+    let recipe = tiny();
+    let said = home
+        .call(&[
+            "train",
+            recipe.to_str().unwrap(),
+            "--dry-run",
+            "--set",
+            "stage.rl.preset=gspo",
+            "--set",
+            "stage.rl.aggregation=dapo",
+        ])
+        .succeeded();
+    for part in [
+        "preset gspo: estimator grpo × objective gspo (epsilon_high 0.0004, epsilon_low 0.0003)",
+        "× aggregation token_mean",
+        "note       aggregation = \"dapo\" is `token_mean`: ",
+        "note       stage.rl: gspo has one loss a response",
+    ] {
+        assert!(said.out.contains(part), "{part:?} is not in {}", said.out);
+    }
 }
 
 /// A model that no machine could hold is still predicted, because a dry run allocates nothing.

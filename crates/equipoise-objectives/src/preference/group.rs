@@ -1,7 +1,7 @@
 //! The group-pairwise contrastive loss of DYPO.
 
-use super::numeric::sum;
 use super::{Error, Length, SequenceStats, log_sigmoid, sigmoid};
+use crate::sum::sum;
 
 /// The group alignment loss (GAL) of DYPO (arXiv:2604.08926, Eq. 14 and 15): DPO over all pairs of a
 /// prompt's own responses of which one has the greater reward.

@@ -1,7 +1,7 @@
 //! What trainers report of a batch of pairs: implicit rewards, their margins and accuracy.
 
-use super::numeric::sum;
 use super::{Error, PairStats, Score, SequenceStats};
+use crate::sum::sum;
 
 /// Means over a batch of the implicit rewards β s of its completions.
 ///

@@ -100,9 +100,8 @@ pub fn optimal_mix_weight(moments: &MixMoments<'_>) -> Result<(f64, f64), Error>
             found: empty.len(),
         });
     }
-    let dot = |f: fn(f64, f64) -> f64| {
-        super::numeric::sum(trace.iter().zip(empty).map(|(t, e)| f(*t, *e)))
-    };
+    let dot =
+        |f: fn(f64, f64) -> f64| crate::sum::sum(trace.iter().zip(empty).map(|(t, e)| f(*t, *e)));
     let (s_t, s_e, s_te) = (
         moments.trace_variance,
         moments.empty_variance,
@@ -116,7 +115,7 @@ pub fn optimal_mix_weight(moments: &MixMoments<'_>) -> Result<(f64, f64), Error>
         (numerator / denominator).clamp(0.0, 1.0)
     };
     let rest = 1.0 - alpha;
-    let bias = super::numeric::sum(trace.iter().zip(empty).map(|(t, e)| {
+    let bias = crate::sum::sum(trace.iter().zip(empty).map(|(t, e)| {
         let mixed = alpha * t + rest * e;
         mixed * mixed
     }));

@@ -74,31 +74,9 @@ pub(super) fn slope(x: f64) -> f64 {
     sigmoid(x) * sigmoid(-x)
 }
 
-/// A sum whose rounding error does not grow with the number of terms (Neumaier 1974).
-pub(super) fn sum(numbers: impl IntoIterator<Item = f64>) -> f64 {
-    let (mut total, mut lost) = (0.0_f64, 0.0_f64);
-    for number in numbers {
-        let next = total + number;
-        lost += if total.abs() >= number.abs() {
-            (total - next) + number
-        } else {
-            (number - next) + total
-        };
-        total = next;
-    }
-    total + lost
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sums_are_compensated() {
-        assert_eq!(sum([1.0, 1e100, 1.0, -1e100]), 2.0);
-        assert_eq!(sum([]), 0.0);
-        assert!(sum([1.0, f64::NAN]).is_nan());
-    }
 
     #[test]
     fn logarithms_of_probabilities_stay_exact_at_both_ends() {

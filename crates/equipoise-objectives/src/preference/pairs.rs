@@ -1,8 +1,8 @@
 //! The composition: terms of scores, cores and matchings, a pair weight and a regulariser.
 
 use super::core::{Core, PairTerm};
-use super::numeric::sum;
 use super::{Error, Focal, PairStats, PairWeight, Score, SequenceGradient, SftTerm, Target};
+use crate::sum::sum;
 
 /// Which chosen and which rejected scores meet in a core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

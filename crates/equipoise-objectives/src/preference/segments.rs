@@ -1,7 +1,7 @@
 //! Segment DPO: preferences of aligned segments of two completions.
 
-use super::numeric::sum;
 use super::{Error, log_sigmoid, sigmoid};
+use crate::sum::sum;
 
 /// The preference of one segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

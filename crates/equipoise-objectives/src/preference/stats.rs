@@ -1,7 +1,7 @@
 //! The few numbers of a sequence that a preference loss needs, and the way back to its tokens.
 
 use super::Error;
-use super::numeric::sum;
+use crate::sum::sum;
 
 /// A completion reduced to what preference losses see of it: sums of log-probabilities over its
 /// tokens, in nats, split at the length it shares with the other completion of its pair.

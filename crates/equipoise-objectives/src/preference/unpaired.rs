@@ -1,7 +1,8 @@
 //! Losses of single completions that are labelled good or bad.
 
-use super::numeric::{slope, sum};
+use super::numeric::slope;
 use super::{Error, SequenceGradient, SequenceStats, log_sigmoid, sigmoid};
+use crate::sum::sum;
 
 /// A completion and whether it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -70,7 +70,7 @@ pub(super) fn sections(stage: &Stage) -> Vec<Section> {
             };
             if chart.has_data() {
                 section.charts.push(chart);
-            } else if reinforcement && panel.title != "Tokens" {
+            } else if reinforcement && panel.title != "Tokens" && !panel.is_optional {
                 section.missing.push(panel.title);
             }
         }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::data::StyleWeights;
 use super::engine::{EngineSection, Precision};
-use super::rl::{Aggregation, Estimator, Objective, StdScope};
 use super::sampling::{Extraction, TrackingSection};
 use super::stage::ScheduleKind;
 
@@ -78,13 +77,6 @@ defaults! {
 
     // [[stage]] kind = "rl"
     updates_per_rollout: usize = 1;
-    estimator: Estimator = Estimator::Grpo;
-    std: StdScope = StdScope::Group;
-    std_epsilon: f64 = 1e-6;
-    aggregation: Aggregation = Aggregation::Balanced;
-    objective: Objective = Objective::PpoClip;
-    epsilon_low: f64 = 0.2;
-    epsilon_high: f64 = 0.28;
     coefficient: f64 = 0.0;
     mask_truncated: bool = false;
     completions_logged: usize = 8;

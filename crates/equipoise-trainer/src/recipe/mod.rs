@@ -19,18 +19,22 @@
 //!
 //! Two rules hold throughout. A key that does not exist is an error, with the nearest key that does.
 //! And an option that has no effect is an error: some options only mean something next to another
-//! choice (`zero_advantage` next to `aggregation = "balanced"`), and setting one in vain is more
+//! choice (`dual_clip` next to `objective = "ppo_clip"`), and setting one in vain is more
 //! likely a misunderstanding than an intention. Such options are `Option`s; in a resolved recipe
 //! they are `Some` exactly where they have an effect, except where the field says otherwise.
 //!
 //! File names in a recipe are relative to the directory the program runs in.
 
+mod catalogues;
+mod choice;
 mod data;
 mod defaults;
 mod engine;
 mod error;
 mod model;
+mod oddities;
 mod overrides;
+mod presets;
 mod read;
 mod resolve;
 mod rl;
@@ -45,6 +49,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use catalogues::Choices;
+pub use choice::{Choice, Value};
 pub use data::{
     ArithmeticSection, CountdownSection, DataSection, DataSource, MessageFormat, StyleWeights,
     TaskName,
@@ -52,10 +58,8 @@ pub use data::{
 pub use engine::{EngineSection, LoraSection, Precision};
 pub use error::{Problem, RecipeError};
 pub use model::{ModelDirectory, ModelSection, ModelShape};
-pub use rl::{
-    Aggregation, Estimator, KlEstimator, Objective, RlStage, Scope, StdCorrection, StdScope,
-    ZeroAdvantage,
-};
+pub use presets::{Fixed, PRESETS, Part, Preset};
+pub use rl::{KlEstimator, RlStage};
 pub use sampling::{Extraction, SamplerSection, TrackingSection, VerifierKind, VerifierSection};
 pub use sft::SftStage;
 pub use stage::{ScheduleKind, Stage};
@@ -104,11 +108,23 @@ impl Recipe {
     /// The file cannot be read, is not TOML, has a key, type or value that does not fit, or describes
     /// an impossible run; an override that addresses nothing.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, RecipeError> {
+        Self::load_noted(path, overrides).map(|(recipe, _)| recipe)
+    }
+
+    /// [`load`](Self::load), with what a reader should be told: which names stood for others, as
+    /// `aggregation = "dapo"` does for `token_mean`, and what differs from where they come from.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_noted(
+        path: &Path,
+        overrides: &[String],
+    ) -> Result<(Self, Vec<String>), RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::File {
             path: path.into(),
             source,
         })?;
-        Self::parse(&text, &path.display().to_string(), overrides)
+        Self::parse_noted(&text, &path.display().to_string(), overrides)
     }
 
     /// [`load`](Self::load) for a text; `origin` says in errors where it came from.
@@ -116,10 +132,29 @@ impl Recipe {
     /// # Errors
     /// Those of [`load`](Self::load), but for the reading.
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self, RecipeError> {
+        Self::parse_noted(text, origin, overrides).map(|(recipe, _)| recipe)
+    }
+
+    fn parse_noted(
+        text: &str,
+        origin: &str,
+        overrides: &[String],
+    ) -> Result<(Self, Vec<String>), RecipeError> {
         let mut recipe = read::read(text, origin, overrides)?;
-        recipe.resolve();
+        let mut notes = recipe.resolve();
         match recipe.problems() {
-            problems if problems.is_empty() => Ok(recipe),
+            problems if problems.is_empty() => {
+                for (index, stage) in recipe.stages.iter().enumerate() {
+                    if let Stage::Rl(stage) = stage
+                        && let Ok(choices) = stage.choices()
+                    {
+                        let key = recipe.stage_key(index);
+                        let odd = stage.oddities(&choices).into_iter();
+                        notes.extend(odd.map(|what| format!("{key}: {what}")));
+                    }
+                }
+                Ok((recipe, notes))
+            }
             problems => Err(RecipeError::Invalid {
                 origin: origin.into(),
                 problems,

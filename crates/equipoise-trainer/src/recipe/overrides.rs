@@ -5,6 +5,9 @@ use toml::{Table, Value};
 use super::error::{RecipeError, nearest};
 use super::stage::{Stage, stage_key};
 
+/// The keys whose value is a [`Choice`](super::Choice): a word, or a table with that word as `name`.
+const CHOICES: [&str; 4] = ["estimator", "objective", "aggregation", "kl_aggregation"];
+
 /// An override that has been applied.
 pub(super) struct Override {
     argument: String,
@@ -59,9 +62,17 @@ fn apply_inner(recipe: &mut Table, argument: &str) -> Result<Override, String> {
         .ok_or_else(|| format!("`{full_key}` is a whole stage; name one of its keys"))?;
     for part in tables {
         push(&mut full_key, part);
-        place = place
+        let value = place
             .entry(*part)
-            .or_insert_with(|| Value::Table(Table::new()))
+            .or_insert_with(|| Value::Table(Table::new()));
+        // `objective = "ppo_clip"` has options to be set, too.
+        if CHOICES.contains(part)
+            && let Value::String(name) = value
+        {
+            let name = std::mem::take(name);
+            *value = Value::Table(Table::from_iter([("name".into(), Value::String(name))]));
+        }
+        place = value
             .as_table_mut()
             .ok_or_else(|| format!("`{full_key}` is not a table, it has no keys"))?;
     }

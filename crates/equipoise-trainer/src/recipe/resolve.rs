@@ -1,17 +1,20 @@
 //! Filling in the options whose default depends on another choice.
 
+use super::catalogues::{aggregation_has_option, resolve_aliases};
+use super::choice::{Choice, Value};
 use super::data::{ArithmeticSection, CountdownSection, DataSection, MessageFormat, TaskName};
-use super::rl::{
-    Aggregation, Estimator, KlEstimator, RlStage, Scope, StdCorrection, StdScope, ZeroAdvantage,
-};
+use super::presets::Preset;
+use super::rl::{KlEstimator, RlStage};
 use super::sampling::VerifierKind;
 use super::stage::ScheduleKind;
 use super::{Recipe, Stage, defaults};
 
 impl Recipe {
     /// Gives every option that has an effect and no value its default. Options without effect stay
-    /// as they are, so that one that was set in vain is still seen.
-    pub(super) fn resolve(&mut self) {
+    /// as they are, so that one that was set in vain is still seen. Returns what a reader of the recipe
+    /// should know of names that stand for others.
+    pub(super) fn resolve(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
         resolve_data(&mut self.data);
         if self.verifier.kind == VerifierKind::Countdown {
             self.verifier.use_all.get_or_insert_with(defaults::use_all);
@@ -21,10 +24,11 @@ impl Recipe {
                 Stage::Sft(stage) => resolve_schedule(stage.schedule, &mut stage.final_fraction),
                 Stage::Rl(stage) => {
                     resolve_schedule(stage.schedule, &mut stage.final_fraction);
-                    resolve_rl(stage, self.sampler.max_new_tokens);
+                    resolve_rl(stage, self.sampler.max_new_tokens, &mut notes);
                 }
             }
         }
+        notes
     }
 }
 
@@ -61,30 +65,30 @@ fn resolve_schedule(kind: ScheduleKind, final_fraction: &mut Option<f64>) {
     }
 }
 
-fn resolve_rl(stage: &mut RlStage, max_new_tokens: usize) {
-    if stage.estimator == Estimator::Grpo {
-        let std = *stage.std.get_or_insert_with(defaults::std);
-        if std != StdScope::None {
-            stage.std_correction.get_or_insert(StdCorrection::Sample);
-            stage.std_epsilon.get_or_insert_with(defaults::std_epsilon);
-        }
-    }
-    if stage.aggregation == Aggregation::Balanced {
-        stage.aggregation_scope.get_or_insert(Scope::Group);
-        stage.zero_advantage.get_or_insert(ZeroAdvantage::Neutral);
+/// The method of a stage that names none.
+const DEFAULT_PRESET: &str = "ba";
+
+fn resolve_rl(stage: &mut RlStage, max_new_tokens: usize, notes: &mut Vec<String>) {
+    // A preset that does not exist is found by the validation.
+    let preset = stage.preset.as_deref().unwrap_or(DEFAULT_PRESET);
+    if let Some(preset) = Preset::named(preset) {
+        stage.estimator.complete(&preset.estimator());
+        stage.objective.complete(&preset.objective());
+        stage.aggregation.complete(&preset.aggregation());
     }
     if stage.kl_coefficient != 0.0 {
         stage.kl.get_or_insert(KlEstimator::K3);
-        stage.kl_aggregation.get_or_insert(Aggregation::TokenMean);
+        stage.kl_importance.get_or_insert(false);
+        let rule = stage.kl_aggregation.get_or_insert_default();
+        rule.complete(&Choice::named("token_mean"));
     }
-    if stage.uses_max_tokens() {
-        stage.aggregation_max_tokens.get_or_insert(max_new_tokens);
-    }
-}
-
-impl RlStage {
-    /// Whether the constant length of Dr. GRPO occurs anywhere.
-    pub(super) fn uses_max_tokens(&self) -> bool {
-        self.aggregation == Aggregation::DrGrpo || self.kl_aggregation == Some(Aggregation::DrGrpo)
+    resolve_aliases(stage, notes);
+    for rule in [Some(&mut stage.aggregation), stage.kl_aggregation.as_mut()] {
+        if let Some(rule) = rule
+            && aggregation_has_option(rule.name(), "max_tokens")
+        {
+            let place = rule.options.entry("max_tokens".into());
+            place.or_insert(Value::Number(max_new_tokens as f64));
+        }
     }
 }

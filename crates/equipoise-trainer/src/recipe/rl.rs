@@ -1,7 +1,8 @@
-//! `[[stage]]` with `kind = "rl"`, and its choices.
+//! `[[stage]]` with `kind = "rl"`.
 
 use serde::{Deserialize, Serialize};
 
+use super::choice::Choice;
 use super::defaults;
 use super::stage::ScheduleKind;
 
@@ -44,47 +45,35 @@ pub struct RlStage {
     #[serde(default = "defaults::max_grad_norm")]
     pub max_grad_norm: f64,
 
+    /// A published method, which fills in the three choices below where they are not given; `ba` if
+    /// there is none. See [`PRESETS`](super::PRESETS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// How rewards become advantages.
-    #[serde(default = "defaults::estimator")]
-    pub estimator: Estimator,
-    /// What the advantages are divided by. Only with `estimator = "grpo"`.
-    pub std: Option<StdScope>,
-    /// Which standard deviation that is. Only where there is one.
-    pub std_correction: Option<StdCorrection>,
-    /// What is added to it. Only where there is one.
-    pub std_epsilon: Option<f64>,
-
-    /// How the loss terms of the tokens become one loss.
-    #[serde(default = "defaults::aggregation")]
-    pub aggregation: Aggregation,
-    /// What is pooled. Only with `aggregation = "balanced"`.
-    pub aggregation_scope: Option<Scope>,
-    /// What responses with advantage zero count as. Only with `aggregation = "balanced"`.
-    pub zero_advantage: Option<ZeroAdvantage>,
-    /// The constant length of Dr. GRPO, `sampler.max_new_tokens` if it is not given. Only where
-    /// `aggregation` or `kl_aggregation` is `dr_grpo`.
-    pub aggregation_max_tokens: Option<usize>,
-
+    #[serde(default)]
+    pub estimator: Choice,
     /// The policy objective.
-    #[serde(default = "defaults::objective")]
-    pub objective: Objective,
-    /// How far below 1 the probability ratio counts.
-    #[serde(default = "defaults::epsilon_low")]
-    pub epsilon_low: f64,
-    /// How far above 1 the probability ratio counts.
-    #[serde(default = "defaults::epsilon_high")]
-    pub epsilon_high: f64,
-    /// The limit of the loss of a negative response, as a multiple of its advantage; above 1. `None`
-    /// for no limit.
-    pub dual_clip: Option<f64>,
+    #[serde(default)]
+    pub objective: Choice,
+    /// How the loss terms of the tokens become one loss. Its option `max_tokens`, where it has one, is
+    /// `sampler.max_new_tokens` unless it is given.
+    #[serde(default)]
+    pub aggregation: Choice,
+
     /// The weight of the divergence from the reference model; 0 for none.
     #[serde(default = "defaults::coefficient")]
     pub kl_coefficient: f64,
     /// How it is estimated. Only with a `kl_coefficient`.
     pub kl: Option<KlEstimator>,
-    /// How its tokens are aggregated. Only with a `kl_coefficient`; not `balanced`, because the
-    /// divergence has no sign to balance.
-    pub kl_aggregation: Option<Aggregation>,
+    /// Where the log-ratio to the reference is cut off, greater than 0; nowhere unless it is given. Only
+    /// with a `kl_coefficient`.
+    pub kl_clamp: Option<f64>,
+    /// Whether the estimate is multiplied by the ratio to the policy that sampled; false unless it is
+    /// given. Only with a `kl_coefficient`.
+    pub kl_importance: Option<bool>,
+    /// How its tokens are aggregated. Only with a `kl_coefficient`, and by a rule that does not look
+    /// at signs, because the divergence has none.
+    pub kl_aggregation: Option<Choice>,
     /// The weight of the entropy bonus, a token mean; 0 for none.
     #[serde(default = "defaults::coefficient")]
     pub entropy_coefficient: f64,
@@ -120,82 +109,6 @@ pub struct RlStage {
     pub max_logprob_difference: f64,
 }
 
-/// How rewards become advantages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Estimator {
-    /// Reward less the group's mean, over a standard deviation (arXiv:2402.03300).
-    Grpo,
-    /// Reward less the group's mean (arXiv:2503.20783).
-    DrGrpo,
-    /// Reward less the mean of the others (arXiv:2402.14740).
-    Rloo,
-}
-
-/// Over what a standard deviation is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StdScope {
-    /// There is none: advantages are not divided.
-    None,
-    /// The group.
-    Group,
-    /// The batch.
-    Batch,
-}
-
-/// Which standard deviation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StdCorrection {
-    /// Divided by n − 1.
-    Sample,
-    /// Divided by n.
-    Population,
-}
-
-/// How the loss terms of tokens become one loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Aggregation {
-    /// Token mean inside each sign, signs weighted by responses (arXiv:2605.04077).
-    Balanced,
-    /// Every token alike.
-    TokenMean,
-    /// Every response alike.
-    SequenceMean,
-    /// Token sum over a constant length (arXiv:2503.20783).
-    DrGrpo,
-}
-
-/// What is pooled by Balanced Aggregation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// The responses to one prompt.
-    Group,
-    /// All responses of an optimiser step.
-    Batch,
-}
-
-/// What responses with advantage zero count as in Balanced Aggregation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ZeroAdvantage {
-    /// Neither sign.
-    Neutral,
-    /// Negative.
-    Negative,
-}
-
-/// The policy objective.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// The clipped probability ratio (arXiv:1707.06347).
-    PpoClip,
-}
-
 /// How the divergence from the reference model is estimated per token (Schulman, 2020).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,4 +119,12 @@ pub enum KlEstimator {
     K2,
     /// The ratio less the log-ratio less 1.
     K3,
+    /// The distance of the log-probabilities.
+    Abs,
+    /// The log-ratio, with the gradient of half its square.
+    #[serde(rename = "k1+")]
+    K1Plus,
+    /// The third, with the gradient of the second.
+    #[serde(rename = "k3+")]
+    K3Plus,
 }

@@ -8,6 +8,10 @@ use super::sft::SftStage;
 /// One part of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a recipe has a handful of stages"
+)]
 pub enum Stage {
     /// Supervised fine-tuning on demonstrations.
     Sft(SftStage),

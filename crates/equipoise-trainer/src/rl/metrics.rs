@@ -4,7 +4,6 @@ use equipoise_advantages::Report;
 use equipoise_aggregation::Response;
 use equipoise_aggregation::diagnostics::Diagnostics;
 use equipoise_tracking::MetricRecord;
-use equipoise_verifiers::Verdict;
 
 use super::Rollout;
 use super::update::{Record, keep_nan};
@@ -18,6 +17,8 @@ pub(super) struct Summary<'a> {
     pub(super) diagnostics: &'a Diagnostics,
     pub(super) norms: &'a [f64],
     pub(super) learning_rate: f64,
+    /// How often a rule that picks rules picked which, as shares of the groups.
+    pub(super) choices: Vec<(&'static str, f64)>,
 }
 
 impl Summary<'_> {
@@ -46,6 +47,9 @@ impl Summary<'_> {
         metrics.push_some("aggregation/net_mass", net);
         metrics.push_some("aggregation/coupling", diagnostics.coupling);
         metrics.push_some("aggregation/token_coupling", diagnostics.token_coupling);
+        for (rule, share) in &self.choices {
+            metrics.push(format!("aggregation/chose_{rule}"), *share);
+        }
     }
 
     /// What a reader of the console should not miss.
@@ -73,8 +77,9 @@ impl Summary<'_> {
         let deviation =
             mean.and_then(|mean| self::mean(rewards.iter().map(|r| (r - mean).powi(2))));
         metrics.push_some("reward/std", deviation.map(f64::sqrt));
-        for (name, scores) in self.parts() {
-            metrics.push_some(format!("reward/{name}"), self::mean(scores.into_iter()));
+        for part in self.rollout.reward_parts() {
+            let scores = part.scores.into_iter().flatten();
+            metrics.push_some(format!("reward/{}", part.name), self::mean(scores));
         }
         let report = self.report;
         let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
@@ -91,23 +96,6 @@ impl Summary<'_> {
             .iter()
             .map(|response| response.advantage.abs());
         metrics.push_some("advantage/abs_mean", self::mean(absolute));
-    }
-
-    /// The scores of each part of the reward, in the order the verifier names them.
-    fn parts(&self) -> Vec<(&str, Vec<f64>)> {
-        let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
-        for verdict in self.rollout.verdicts() {
-            let Verdict::Scored { parts, .. } = verdict else {
-                continue;
-            };
-            for part in parts {
-                match all.iter_mut().find(|(name, _)| *name == part.name) {
-                    Some((_, scores)) => scores.push(part.score),
-                    None => all.push((&part.name, vec![part.score])),
-                }
-            }
-        }
-        all
     }
 
     fn lengths(&self, metrics: &mut MetricRecord) {
@@ -160,6 +148,8 @@ impl Summary<'_> {
             metrics.push_some("kl/reference", divergence.map(|sum| sum / tokens));
             metrics.push("clip/low", sum(|r| r.clipped_low as f64) / tokens);
             metrics.push("clip/high", sum(|r| r.clipped_high as f64) / tokens);
+            metrics.push("clip/weight", sum(|r| r.capped as f64) / tokens);
+            metrics.push("clip/masked", sum(|r| r.masked as f64) / tokens);
         }
         let largest =
             |pick: fn(&Record) -> f64, records: &[Record]| keep_nan(records.iter().map(pick));

@@ -7,14 +7,14 @@ mod rollout;
 mod update;
 
 pub use inspection::Inspection;
-pub use rollout::Rollout;
+pub use rollout::{RewardPart, Rollout};
 
 use std::path::Path;
 use std::time::Instant;
 
 use equipoise_advantages::Group;
 use equipoise_aggregation::{Response, batch_weights, diagnostics::diagnose};
-use equipoise_core::Finish;
+use equipoise_core::{Domain, Finish, Stream};
 use equipoise_models::{Decoder, Need, Policy, TokenOutputs};
 use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_samplers::{Engine, SampleSpec, Sampler};
@@ -67,7 +67,7 @@ impl Rl {
             return Err(TrainError::Assembly(reason));
         }
         Ok(Self {
-            parts: Parts::new(&stage)?,
+            parts: Parts::new(&stage, &name)?,
             sampler: Box::new(Engine::new(assembly.decoder.clone())),
             reference,
             optimizer: adamw(stage.betas, stage.adam_epsilon, stage.weight_decay)?,
@@ -111,26 +111,53 @@ impl Rl {
             stop: self.assembly.stops(),
             max_new_tokens: sampler.max_new_tokens,
         };
-        Rollout::new(&self.assembly, &mut *self.sampler, problems, &spec)
+        let mut rollout = Rollout::new(&self.assembly, &mut *self.sampler, problems, &spec)?;
+        if self.parts.estimator.needs().greedy_reward {
+            rollout.answer_greedily(&self.assembly)?;
+        }
+        Ok(rollout)
     }
 
     /// The advantage of every response of a rollout, with what happened on the way.
     ///
     /// # Errors
-    /// Never for a rollout of this stage, whose groups are whole.
+    /// If the estimator is not defined for the rewards: a negative one where it takes logarithms, say.
     pub fn advantages(
         &self,
         rollout: &Rollout,
     ) -> Result<equipoise_advantages::Advantages, TrainError> {
+        let samples = self.stage.samples_per_prompt;
         let (rewards, lengths) = (rollout.rewards(), rollout.lengths());
+        let parts = rollout.reward_parts();
+        let rows: Vec<Vec<&[Option<f64>]>> = (0..rewards.len() / samples)
+            .map(|group| {
+                let of_group = group * samples..(group + 1) * samples;
+                parts
+                    .iter()
+                    .map(|part| &part.scores[of_group.clone()])
+                    .collect()
+            })
+            .collect();
+        let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
+        let needs = self.parts.estimator.needs();
         let groups = rewards
-            .chunks(self.stage.samples_per_prompt)
-            .zip(lengths.chunks(self.stage.samples_per_prompt))
-            .map(|(rewards, lengths)| Group::new(rewards, lengths));
-        Ok(self
-            .parts
-            .estimator
-            .estimate(&groups.collect::<Result<Vec<_>, _>>()?))
+            .chunks(samples)
+            .zip(lengths.chunks(samples))
+            .enumerate()
+            .map(|(at, (rewards, lengths))| {
+                let mut group = Group::new(rewards, lengths)?;
+                if needs.greedy_reward {
+                    group = group.with_greedy_reward(rollout.greedy_rewards()[at]);
+                }
+                if needs.reward_parts {
+                    group = group
+                        .with_reward_parts(&rows[at])?
+                        .with_reward_weights(&weights)?;
+                }
+                Ok(group)
+            });
+        let groups = groups.collect::<Result<Vec<_>, equipoise_advantages::Error>>()?;
+        Ok(self.parts.estimator.estimate(&groups)?)
     }
 
     /// The loss-carrying tokens and the advantage of every response.
@@ -154,6 +181,32 @@ impl Rl {
         let groups =
             vec![self.stage.samples_per_prompt; responses.len() / self.stage.samples_per_prompt];
         Ok(batch_weights(&*self.parts.reducer, responses, &groups)?)
+    }
+
+    /// How often a rule that picks rules picked which; nothing for other rules.
+    fn choices(&self, responses: &[Response]) -> Vec<(&'static str, f64)> {
+        let groups = responses.chunks(self.stage.samples_per_prompt);
+        let with_tokens = groups.filter(|group| group.iter().any(|one| one.tokens > 0));
+        let picked: Vec<&str> = with_tokens
+            .filter_map(|group| self.parts.reducer.choice(group))
+            .collect();
+        let share = |rule| {
+            let count = picked.iter().filter(|one| **one == rule).count();
+            (rule, count as f64 / picked.len() as f64)
+        };
+        match picked.is_empty() {
+            true => Vec::new(),
+            false => ["sequence_mean", "token_mean", "balanced"]
+                .map(share)
+                .into(),
+        }
+    }
+
+    /// The seed of an update's random choices.
+    fn seed(&self, step: u64, first: usize) -> u64 {
+        let step = (self.stage_number << 32) | step;
+        let seed = self.assembly.recipe.seed;
+        Stream::new(seed, Domain::Other, [step, first as u64, 0]).next_u64()
     }
 
     fn report(&self, step: u64) -> StepReport {
@@ -201,6 +254,8 @@ impl Learner for Rl {
         let advantages = self.advantages(&rollout)?;
         self.check_signal(step, &advantages.report)?;
         let responses = self.responses(&rollout, &advantages.values);
+        let token_advantages: Option<Vec<Vec<f64>>> =
+            (advantages.tokens.as_ref()).map(|tokens| tokens.iter().map(<[f64]>::to_vec).collect());
 
         let training = Instant::now();
         let need = Need::at_temperature(self.assembly.recipe.sampler.temperature);
@@ -223,6 +278,8 @@ impl Learner for Rl {
                 completions: &rollout.completions()[range.clone()],
                 responses: &responses[range.clone()],
                 weights: &update_weights,
+                token_advantages: token_advantages.as_ref().map(|rows| &rows[range.clone()]),
+                seed: self.seed(step, first),
                 reference: reference.as_ref().map(|rows| &rows[range.clone()]),
             };
             let policy: &dyn Policy = &self.assembly.decoder;
@@ -257,6 +314,7 @@ impl Learner for Rl {
             diagnostics: &diagnostics,
             norms: &norms,
             learning_rate,
+            choices: self.choices(&responses),
         };
         summary.record(&mut report.metrics);
         report.notes.extend(summary.notes());

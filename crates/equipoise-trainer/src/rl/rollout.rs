@@ -8,6 +8,7 @@ use equipoise_samplers::{SampleSpec, Sampler};
 use equipoise_tracking::{CompletionRecord, MetricRecord};
 use equipoise_verifiers::{Part, Verdict, verify_all};
 
+use crate::evaluate::evaluate;
 use crate::gradient::Sequence;
 use crate::{Assembly, TrainError};
 
@@ -20,8 +21,21 @@ pub struct Rollout {
     completions: Vec<Completion>,
     texts: Vec<String>,
     verdicts: Vec<Verdict>,
+    /// The reward of the greedy answer to each problem, where an estimator asks for it.
+    greedy_rewards: Vec<Option<f64>>,
     seconds_sample: f64,
     seconds_verify: f64,
+}
+
+/// One part of the rewards of a rollout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RewardPart {
+    /// The verifier's name.
+    pub name: String,
+    /// Its weight in the reward.
+    pub weight: f64,
+    /// What it gave each completion, before the weight.
+    pub scores: Vec<Option<f64>>,
 }
 
 impl Rollout {
@@ -63,6 +77,7 @@ impl Rollout {
             completions,
             texts,
             verdicts,
+            greedy_rewards: Vec::new(),
             seconds_sample,
             seconds_verify,
         })
@@ -102,6 +117,45 @@ impl Rollout {
     /// The rewards; `None` where a completion could not be scored.
     pub fn rewards(&self) -> Vec<Option<f64>> {
         self.verdicts.iter().map(Verdict::reward).collect()
+    }
+
+    /// Answers every problem of the rollout once more, greedily, and keeps the rewards.
+    pub(super) fn answer_greedily(&mut self, assembly: &Assembly) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let answers = evaluate(assembly, &self.problems)?.answers;
+        let rewards = answers.iter().map(|answer| answer.verdict.reward());
+        self.greedy_rewards = rewards.collect();
+        self.seconds_sample += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// The reward of the greedy answer to each problem; empty unless an estimator asked for it.
+    pub fn greedy_rewards(&self) -> &[Option<f64>] {
+        &self.greedy_rewards
+    }
+
+    /// What the rewards are made of, part by part in the order in which the verifier names them; a
+    /// completion without the part, or that could not be scored, has none.
+    pub fn reward_parts(&self) -> Vec<RewardPart> {
+        let mut all: Vec<RewardPart> = Vec::new();
+        for (at, verdict) in self.verdicts.iter().enumerate() {
+            let Verdict::Scored { parts, .. } = verdict else {
+                continue;
+            };
+            for part in parts {
+                let known = all.iter().position(|known| known.name == part.name);
+                let place = known.unwrap_or_else(|| {
+                    all.push(RewardPart {
+                        name: part.name.clone(),
+                        weight: part.weight,
+                        scores: vec![None; self.verdicts.len()],
+                    });
+                    all.len() - 1
+                });
+                all[place].scores[at] = Some(part.score);
+            }
+        }
+        all
     }
 
     /// The number of tokens of each completion.

@@ -2,7 +2,6 @@
 //! correctly from end to end.
 
 use candle_core::{Device, Tensor};
-use equipoise_aggregation::CATALOGUE;
 use equipoise_core::{Domain, Stream};
 use equipoise_models::Gradients;
 
@@ -99,6 +98,8 @@ fn loss(rl: &Rl, batch: &Batch, budget: usize) -> (f64, Gradients, Vec<Record>) 
         completions: &batch.old,
         responses: &batch.responses,
         weights: &weights,
+        token_advantages: None,
+        seed: 0,
         reference: reference.as_deref(),
     };
     let (gradients, records) = update
@@ -120,14 +121,25 @@ fn values(gradient: &Tensor) -> Vec<f32> {
 #[test]
 fn the_cut_into_micro_batches_changes_neither_loss_nor_gradient() {
     let mut beside = Vec::new();
-    for entry in CATALOGUE {
-        let mut rl = stage(&[format!("stage.rl.aggregation={}", entry.name)]);
+    let rules = equipoise_aggregation::CATALOGUE
+        .iter()
+        .map(|entry| entry.name);
+    let objectives = equipoise_objectives::CATALOGUE
+        .iter()
+        .map(|entry| entry.name);
+    let changes = rules
+        .map(|name| format!("stage.rl.aggregation={name}"))
+        .chain(objectives.map(|name| format!("stage.rl.objective={name}")));
+    for change in changes {
+        let mut rl = stage(std::slice::from_ref(&change));
         let batch = batch(&mut rl);
         let (whole_loss, whole, records) = loss(&rl, &batch, usize::MAX);
-        assert!(
-            records.iter().any(|r| r.clipped_low + r.clipped_high > 0),
-            "nothing is clipped"
-        );
+        if !change.contains("objective") {
+            assert!(
+                records.iter().any(|r| r.clipped_low + r.clipped_high > 0),
+                "nothing is clipped"
+            );
+        }
         // Divergence and entropy have weights of their own: the rule of the policy loss, which may
         // balance signs, does not reach them.
         beside.push(
@@ -142,8 +154,7 @@ fn the_cut_into_micro_batches_changes_neither_loss_nor_gradient() {
             let error = (cut_loss - whole_loss).abs();
             assert!(
                 error <= 1e-6 * whole_loss.abs(),
-                "{}, {budget}: {error:e}",
-                entry.name
+                "{change}, {budget}: {error:e}"
             );
             for ((at, whole), (cut_at, cut)) in whole.iter().zip(cut.iter()) {
                 assert_eq!(at, cut_at);
@@ -154,11 +165,7 @@ fn the_cut_into_micro_batches_changes_neither_loss_nor_gradient() {
                 assert!(scale > 0.0, "parameter {at} has no gradient");
                 for (whole, cut) in whole.iter().zip(&cut) {
                     let error = (whole - cut).abs();
-                    assert!(
-                        error <= 1e-5 * scale,
-                        "{}, {budget}, {at}: {error:e}",
-                        entry.name
-                    );
+                    assert!(error <= 1e-5 * scale, "{change}, {budget}, {at}: {error:e}");
                 }
             }
         }
@@ -199,7 +206,10 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn the_gradient_is_the_derivative_of_the_reported_loss() {
     // No clipping, whose kinks a difference might straddle.
-    let overrides = ["stage.rl.epsilon_low=0.99", "stage.rl.epsilon_high=50.0"];
+    let overrides = [
+        "stage.rl.objective.epsilon_low=0.99",
+        "stage.rl.objective.epsilon_high=50.0",
+    ];
     let mut rl = stage(&overrides.map(str::to_owned));
     let batch = batch(&mut rl);
     let (_, gradients, _) = loss(&rl, &batch, 200);
@@ -283,4 +293,39 @@ fn the_first_update_sees_a_ratio_of_exactly_one() {
     let report = rl.step(0).unwrap();
     assert_eq!(report.metrics.get("sampler/logprob_difference"), Some(0.0));
     assert_eq!(report.metrics.get("clip/high"), Some(0.0));
+}
+
+/// ReMax answers every problem once more, and GDPO looks into the parts of the reward: what an estimator
+/// asks for is there.
+#[test]
+fn estimators_get_what_they_need() {
+    for estimator in equipoise_advantages::CATALOGUE {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/tiny.toml");
+        let set = format!("stage.rl.estimator={}", estimator.name);
+        let Err(error) = Recipe::load(&path, std::slice::from_ref(&set)) else {
+            let mut rl = stage(&[set]);
+            let report = rl.step(0).unwrap();
+            assert!(report.metrics.get("loss").is_some(), "{}", estimator.name);
+            continue;
+        };
+        let error = error.to_string();
+        let what = format!("stage.rl.estimator: {} needs ", estimator.name);
+        assert!(error.contains(&what), "{error}");
+    }
+}
+
+#[test]
+fn an_adaptive_rule_says_what_it_chose() {
+    let mut rl = stage(&["stage.rl.aggregation=adaptive".to_owned()]);
+    let report = rl.step(0).unwrap();
+    let shares = ["sequence_mean", "token_mean", "balanced"].map(|rule| {
+        report
+            .metrics
+            .get(&format!("aggregation/chose_{rule}"))
+            .unwrap()
+    });
+    assert!(
+        (shares.iter().sum::<f64>() - 1.0).abs() < 1e-12,
+        "{shares:?}"
+    );
 }

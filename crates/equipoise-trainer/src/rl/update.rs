@@ -10,7 +10,7 @@
 use equipoise_aggregation::{Reducer, Response, batch_weights};
 use equipoise_core::Completion;
 use equipoise_models::{Gradients, Need, Policy};
-use equipoise_objectives::{Clip, TokenLoss, TokenTerms};
+use equipoise_objectives::{Advantage, Clip, TokenLoss, TokenTerms};
 
 use super::parts::Parts;
 use crate::TrainError;
@@ -24,6 +24,10 @@ pub(super) struct Update<'a> {
     pub(super) completions: &'a [Completion],
     pub(super) responses: &'a [Response],
     pub(super) weights: &'a [f64],
+    /// The advantage of every token, response by response, if the estimator tells them apart.
+    pub(super) token_advantages: Option<&'a [Vec<f64>]>,
+    /// Decides the random choices of an objective that makes some.
+    pub(super) seed: u64,
     /// The reference's log-probabilities, response by response.
     pub(super) reference: Option<&'a [Vec<f32>]>,
 }
@@ -41,6 +45,10 @@ pub(super) struct Record {
     pub(super) entropy: f64,
     pub(super) clipped_low: usize,
     pub(super) clipped_high: usize,
+    /// Tokens whose weight was cut off at a bound.
+    pub(super) capped: usize,
+    /// Tokens whose term was left out.
+    pub(super) masked: usize,
     pub(super) saturated: usize,
     /// The largest importance ratio of a token.
     pub(super) largest_ratio: f64,
@@ -74,6 +82,10 @@ impl Update<'_> {
             .map(|(_, r)| weights_of(&**r))
             .transpose()?;
         let entropy_weights = weights_of(&self.parts.entropy_reducer)?;
+        let old: Vec<Vec<f64>> = (0..sequences.len())
+            .map(|at| self.sampled(at, sequences[at].response.len()))
+            .collect();
+        let marks = self.marks(&old)?;
         let budget = self.stage.tokens_per_micro_batch;
         accumulate(
             policy,
@@ -82,9 +94,36 @@ impl Update<'_> {
             need,
             |at, logprobs, entropies| {
                 let kl_weight = kl_weights.as_ref().map_or(0.0, |weights| weights[at]);
-                self.response(at, logprobs, entropies, kl_weight, entropy_weights[at])
+                let marks = marks.as_ref().map(|marks| &marks[at][..]);
+                let weights = (kl_weight, entropy_weights[at]);
+                self.response(at, logprobs, entropies, &old[at], marks, weights)
             },
         )
+    }
+
+    /// The sampler's log-probabilities of the tokens that carry a loss.
+    fn sampled(&self, at: usize, tokens: usize) -> Vec<f64> {
+        let logprobs = &self.completions[at].logprobs[..tokens];
+        logprobs.iter().copied().map(f64::from).collect()
+    }
+
+    fn advantage(&self, at: usize, tokens: usize) -> Advantage<'_> {
+        match self.token_advantages {
+            // A response that is masked has none of its tokens left.
+            Some(rows) => Advantage::Tokens(&rows[at][..tokens]),
+            None => Advantage::Response(self.responses[at].advantage),
+        }
+    }
+
+    /// The objective's choice among the tokens of the whole step, made before micro-batches are cut and
+    /// from what is known by then: the sampler's log-probabilities.
+    fn marks(&self, old: &[Vec<f64>]) -> Result<Option<Vec<Vec<bool>>>, TrainError> {
+        let terms = old
+            .iter()
+            .enumerate()
+            .map(|(at, old)| TokenTerms::new(old, old, self.advantage(at, old.len())));
+        let terms = terms.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.parts.objective.marks(&terms, self.seed))
     }
 
     fn response(
@@ -92,17 +131,13 @@ impl Update<'_> {
         at: usize,
         logprobs: &[f32],
         entropies: &[f32],
-        kl_weight: f64,
-        entropy_weight: f64,
+        old: &[f64],
+        marks: Option<&[bool]>,
+        (kl_weight, entropy_weight): (f64, f64),
     ) -> ResponseLoss<Record> {
         let tokens = logprobs.len();
         let logprobs: Vec<f64> = logprobs.iter().copied().map(f64::from).collect();
-        let old: Vec<f64> = self.completions[at].logprobs[..tokens]
-            .iter()
-            .copied()
-            .map(f64::from)
-            .collect();
-        let differences = || logprobs.iter().zip(&old).map(|(new, old)| new - old);
+        let differences = || logprobs.iter().zip(old).map(|(new, old)| new - old);
         let mut record = Record {
             tokens,
             entropy: entropies.iter().copied().map(f64::from).sum(),
@@ -113,27 +148,36 @@ impl Update<'_> {
 
         let mut out = TokenLoss::new();
         let weight = self.weights[at];
-        // Both slices have one element per token, so the terms always exist.
-        if let Ok(terms) = TokenTerms::new(&logprobs, &old, self.responses[at].advantage) {
+        // Every row has one element per token, so the terms always exist.
+        let terms = TokenTerms::new(&logprobs, old, self.advantage(at, tokens));
+        let terms = terms.and_then(|terms| match marks {
+            Some(marks) => terms.with_marks(marks),
+            None => Ok(terms),
+        });
+        if let Ok(terms) = terms {
             self.parts.objective.evaluate(&terms, &mut out);
         }
         record.policy_loss = weight * out.sum();
         record.clipped_low = out.count(Clip::Low);
         record.clipped_high = out.count(Clip::High);
+        record.capped = out.count(Clip::Weight);
+        record.masked = out.count(Clip::Masked);
         record.saturated = out.count(Clip::Saturated);
         let mut derivative: Vec<f64> = out.gradient.iter().map(|g| weight * g).collect();
 
         if let (Some((kl, _)), Some(reference)) = (&self.parts.kl, self.reference) {
+            let advantage = self.advantage(at, tokens);
             let scale = self.stage.kl_coefficient * kl_weight;
-            let mut sum = 0.0;
-            let rows = derivative.iter_mut().zip(&logprobs).zip(&reference[at]);
-            for ((derivative, &logprob), &reference) in rows {
-                let term = kl.evaluate(logprob, f64::from(reference));
-                sum += term.value;
+            let (mut sum, mut loss) = (0.0, 0.0);
+            for (token, derivative) in derivative.iter_mut().enumerate() {
+                let (logprob, reference) = (logprobs[token], f64::from(reference[at][token]));
+                sum += kl.estimator.evaluate(logprob, reference).value;
+                let term = kl.evaluate(logprob, reference, old[token], advantage.at(token));
+                loss += term.value;
                 *derivative += scale * term.derivative;
             }
             record.kl = Some(sum);
-            record.kl_loss = scale * sum;
+            record.kl_loss = scale * loss;
         }
 
         let entropy_terms = entropies

@@ -14,6 +14,8 @@ pub(super) struct Panel {
     least: f64,
     is_exact: bool,
     may_be_logarithmic: bool,
+    /// Whether most runs have none of it, so that it is not missed.
+    pub(super) is_optional: bool,
     /// Key, name at the end of the line, and colour.
     pub(super) lines: &'static [(&'static str, &'static str, usize)],
 }
@@ -32,6 +34,7 @@ const fn plain(
         least: 1e-12,
         is_exact: false,
         may_be_logarithmic: false,
+        is_optional: false,
         lines,
     }
 }
@@ -59,6 +62,11 @@ impl Panel {
 
     const fn maybe_logarithmic(mut self) -> Self {
         self.may_be_logarithmic = true;
+        self
+    }
+
+    const fn optional(mut self) -> Self {
+        self.is_optional = true;
         self
     }
 
@@ -174,8 +182,13 @@ pub(super) const POLICY: &[Panel] = &[
     ),
     plain(
         "Clipped tokens",
-        "Share of tokens whose ratio left the trust region, by side.",
-        &[("clip/low", "low", 2), ("clip/high", "high", 1)],
+        "Share of tokens whose ratio left the trust region, by side, or whose weight is at a bound.",
+        &[
+            ("clip/low", "low", 2),
+            ("clip/high", "high", 1),
+            ("clip/weight", "weight", 4),
+            ("clip/masked", "left out", 6),
+        ],
     )
     .share(),
     plain(
@@ -269,6 +282,17 @@ pub(super) const AGGREGATION: &[Panel] = &[
         ],
     )
     .at_least(1e-3),
+    plain(
+        "Rules chosen",
+        "Share of groups for which the adaptive aggregation took which rule.",
+        &[
+            ("aggregation/chose_sequence_mean", "sequence mean", 2),
+            ("aggregation/chose_token_mean", "token mean", 6),
+            ("aggregation/chose_balanced", "balanced", 1),
+        ],
+    )
+    .share()
+    .optional(),
 ];
 
 pub(super) const THROUGHPUT: &[Panel] = &[

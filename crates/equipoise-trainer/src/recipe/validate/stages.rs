@@ -1,7 +1,9 @@
 //! The ranges and contradictions of the stages.
 
-use super::super::error::Problem;
-use super::super::rl::{Aggregation, Estimator, RlStage, StdScope};
+use super::super::choice::Choice;
+use super::super::error::{Problem, nearest};
+use super::super::presets::{PRESETS, Preset};
+use super::super::rl::RlStage;
 use super::super::sampling::SamplerSection;
 use super::super::sft::SftStage;
 use super::super::stage::ScheduleKind;
@@ -82,8 +84,7 @@ impl Checker {
         });
         self.at_least("tokens_per_micro_batch", stage.tokens_per_micro_batch, 1);
         self.at_least("eval_problems", stage.eval_problems.unwrap_or(1), 1);
-        self.advantages(stage);
-        self.aggregation(stage);
+        self.choices(stage);
         self.objective(stage);
         for (key, share) in [
             ("max_unscorable_share", Some(stage.max_unscorable_share)),
@@ -95,60 +96,45 @@ impl Checker {
         self.positive("max_logprob_difference", stage.max_logprob_difference);
     }
 
-    fn advantages(&mut self, stage: &RlStage) {
-        if stage.estimator != Estimator::Grpo {
-            self.no_effect("std", stage.std.is_some(), "without `estimator = \"grpo\"`");
+    fn choices(&mut self, stage: &RlStage) {
+        if let Some(name) = &stage.preset {
+            self.that(Preset::named(name).is_some(), "preset", || {
+                let known: Vec<String> = PRESETS.iter().map(|p| p.name.to_owned()).collect();
+                let hint = nearest(name, &known)
+                    .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+                format!(
+                    "unknown value {name:?}{hint}; the presets are {}",
+                    known.join(", ")
+                )
+            });
+            if Preset::named(name).is_none() {
+                // The choices are empty, which is no mistake of their own.
+                return;
+            }
         }
-        if stage.estimator != Estimator::Grpo || stage.std == Some(StdScope::None) {
-            let reason = "where advantages are not divided by a standard deviation";
-            self.no_effect("std_correction", stage.std_correction.is_some(), reason);
-            self.no_effect("std_epsilon", stage.std_epsilon.is_some(), reason);
-        } else {
-            self.not_negative("std_epsilon", stage.std_epsilon.unwrap_or(0.0));
-        }
-    }
-
-    fn aggregation(&mut self, stage: &RlStage) {
-        if stage.aggregation != Aggregation::Balanced {
-            let reason = "without `aggregation = \"balanced\"`";
-            self.no_effect(
-                "aggregation_scope",
-                stage.aggregation_scope.is_some(),
-                reason,
-            );
-            self.no_effect("zero_advantage", stage.zero_advantage.is_some(), reason);
-        }
-        if stage.uses_max_tokens() {
-            let tokens = stage.aggregation_max_tokens.unwrap_or(1);
-            self.at_least("aggregation_max_tokens", tokens, 1);
-        } else {
-            let reason = "without `aggregation = \"dr_grpo\"` or `kl_aggregation = \"dr_grpo\"`";
-            let is_set = stage.aggregation_max_tokens.is_some();
-            self.no_effect("aggregation_max_tokens", is_set, reason);
+        for problem in stage.choices().err().into_iter().flatten() {
+            self.that(false, &problem.key, || problem.what);
         }
     }
 
     fn objective(&mut self, stage: &RlStage) {
-        let low = stage.epsilon_low;
-        self.that((0.0..1.0).contains(&low), "epsilon_low", || {
-            format!("is {low}; it must be from 0 to less than 1")
-        });
-        self.not_negative("epsilon_high", stage.epsilon_high);
-        if let Some(limit) = stage.dual_clip {
-            self.that(limit > 1.0 && limit.is_finite(), "dual_clip", || {
-                format!("is {limit}; it must be above 1 and finite")
-            });
-        }
         self.not_negative("kl_coefficient", stage.kl_coefficient);
         self.not_negative("entropy_coefficient", stage.entropy_coefficient);
+        self.positive("kl_clamp", stage.kl_clamp.unwrap_or(1.0));
         if stage.kl_coefficient == 0.0 {
             let reason = "with `kl_coefficient = 0`";
             self.no_effect("kl", stage.kl.is_some(), reason);
+            self.no_effect("kl_clamp", stage.kl_clamp.is_some(), reason);
+            self.no_effect("kl_importance", stage.kl_importance.is_some(), reason);
             self.no_effect("kl_aggregation", stage.kl_aggregation.is_some(), reason);
         }
-        let balanced = stage.kl_aggregation == Some(Aggregation::Balanced);
-        self.that(!balanced, "kl_aggregation", || {
-            "cannot be balanced: a divergence has no sign to balance; use token_mean".into()
+        let by_sign = stage.kl_aggregation.as_ref().map(Choice::name);
+        let by_sign = by_sign.filter(|rule| rule.starts_with("balanced") || *rule == "adaptive");
+        self.that(by_sign.is_none(), "kl_aggregation", || {
+            format!(
+                "cannot be {}: a divergence has no sign to balance; use token_mean",
+                by_sign.unwrap_or_default()
+            )
         });
     }
 
