@@ -68,7 +68,11 @@ impl KlTerm {
             return Term::default();
         }
         let difference = logprob - reference_logprob;
-        let limit = self.clamp.map_or(f64::INFINITY, f64::abs);
+        // A clamp that is no number is none.
+        let limit = match self.clamp {
+            Some(clamp) if !clamp.is_nan() => clamp.abs(),
+            _ => f64::INFINITY,
+        };
         let inside = difference.clamp(-limit, limit);
         let mut estimate = self.estimator.evaluate(inside, 0.0);
         if difference.abs() > limit {
@@ -86,9 +90,11 @@ impl KlTerm {
                 derivative: ratio * (moving + estimate.derivative),
             };
         }
+        // The square of a far log-ratio times a large ratio may leave the range of numbers.
+        let within = |number: f64| number.clamp(-f64::MAX, f64::MAX);
         Term {
-            value: self.coefficient * estimate.value,
-            derivative: self.coefficient * estimate.derivative,
+            value: within(self.coefficient * estimate.value),
+            derivative: within(self.coefficient * estimate.derivative),
         }
     }
 }
