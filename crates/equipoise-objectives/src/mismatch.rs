@@ -15,6 +15,7 @@
 //!   geometric × either     the same with (Π ρ_t)^(1/T)  GSPO's ratio
 //! OffPolicySequenceMask    0 or 1 for a response        DeepSeek-V3.2; TRL off_policy_mask_threshold
 //! Rejection                0 or 1 by a divergence       verl rollout_rs
+//! SecondMomentMask         0 or 1 for a token of a step M2PO; AReaL m2_threshold
 //! ```
 //!
 //! Rules compose by multiplication. OpenRLHF's mask on the level of responses, say, keeps a response by its
@@ -30,12 +31,14 @@
 
 mod correction;
 mod rejection;
+mod second_moment;
 mod statistics;
 
 pub use correction::{
     Correction, MismatchReport, Mode, RatioLevel, normalise, normalise_responses,
 };
 pub use rejection::{Divergence, OffPolicySequenceMask, Pooling, Rejection};
+pub use second_moment::SecondMomentMask;
 pub use statistics::{MismatchStatistics, statistics};
 
 /// log π_old − log π_sampler of each token, cut off at ±20; 0 where the sampler's is missing (NaN).

@@ -1,5 +1,6 @@
 //! Policy-gradient objectives: the trait, and what an objective sees of a response.
 
+mod bandpo;
 mod clip_cov;
 mod dppo;
 mod dro;
@@ -14,6 +15,7 @@ mod terms;
 mod vespo;
 mod weighted;
 
+pub use bandpo::{Band, BandPo};
 pub use clip_cov::ClipCov;
 pub use dppo::{DppoKl, DppoTv};
 pub use dro::Dro;
