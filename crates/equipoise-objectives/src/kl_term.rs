@@ -18,7 +18,8 @@ use crate::{KlEstimator, Term};
 /// β = −0.01, so that for text a clamp of 2 to 5 is advisable. β = 0 is exactly nothing.
 ///
 /// With importance correction the estimate is that of the policy that is trained although the token comes
-/// from an older one, and its gradient is that of the divergence (TRL's `use_bias_correction_kl`).
+/// from an older one, and its gradient is that of the divergence (TRL's `use_bias_correction_kl`, which is on by default; where its importance
+/// sampling is on the level of sequences, it multiplies by the ratio of the sequence instead).
 ///
 /// ```
 /// use equipoise_objectives::{KlEstimator, KlTerm};

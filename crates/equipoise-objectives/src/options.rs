@@ -54,6 +54,16 @@ macro_rules! options {
             /// # Errors
             /// [`Error::UnknownOption`], which lists the names there are, and [`Error::WrongKind`] for
             /// anything but a number.
+            ///
+            /// ```
+            /// use equipoise_objectives::{Options, Setting};
+            ///
+            /// let mut options = Options::default();
+            /// options.set("epsilon_high", Setting::Number(0.28))?;
+            /// assert_eq!(options.epsilon_high, Some(0.28));
+            /// assert!(options.set("epsilon_high", Setting::Flag(true)).is_err());
+            /// # Ok::<(), equipoise_objectives::Error>(())
+            /// ```
             pub fn set(&mut self, name: &str, value: Setting<'_>) -> Result<(), Error> {
                 match name {
                     $(stringify!($name) => {
