@@ -1,8 +1,8 @@
 //! Policy objectives by name, for recipes.
 
 use crate::policy::{
-    Aipo, Cispo, ClipCov, DppoKl, DppoTv, Dro, Gmpo, Gspo, GspoToken, KlCov, PolicyGradient,
-    PpoClip, Sapo, ShapedOffPolicy, Topr, Vespo,
+    Aipo, BandPo, Cispo, ClipCov, DppoKl, DppoTv, Dro, Gmpo, Gspo, GspoToken, KlCov,
+    PolicyGradient, PpoClip, Sapo, ShapedOffPolicy, Topr, Vespo,
 };
 use crate::{Error, Options, PolicyObjective, resolve};
 
@@ -24,6 +24,9 @@ pub const CATALOGUE: &[Entry] = &[
     KlCov::ENTRY,
     Dro::ENTRY,
     ShapedOffPolicy::ENTRY,
+    BandPo::TOTAL_VARIATION,
+    BandPo::CHI_SQUARED,
+    BandPo::KL,
 ];
 
 /// An objective's place in the catalogue.

@@ -9,6 +9,11 @@ use crate::{Error, Term};
 /// ```
 ///
 /// with H_t the entropy, in nats, of the policy's distribution over the vocabulary at token t.
+///
+/// ```
+/// let bonus = equipoise_objectives::EntropyBonus { coefficient: 0.01 };
+/// assert_eq!(bonus.evaluate(2.0).value, -0.02);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EntropyBonus {
     /// The coefficient c; 0 switches the bonus off, and a negative one punishes entropy.

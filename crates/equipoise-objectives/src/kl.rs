@@ -29,7 +29,20 @@ const LARGEST_DIFFERENCE: f64 = 1e150;
 ///
 /// The last two are verl's straight-through forms: the value of one estimator with the gradient of k2.
 ///
-/// For d < −20, k3 is continued by its tangent at −20; everything is finite for finite inputs.
+/// For d < −20, k3 is continued by its tangent at −20; everything is finite for finite inputs. Others cut off
+/// instead, and with the value the gradient is gone: verl and SkyRL clamp d to ±20 and k3 to at most 10, which
+/// it reaches at d = −2.61, so that the tokens that are the farthest off are pulled back by nothing. TRL
+/// clamps nothing.
+///
+/// ```
+/// use equipoise_objectives::KlEstimator;
+///
+/// let ln2 = std::f64::consts::LN_2;
+/// // The policy is half as sure of the token as the reference: d = −ln 2.
+/// let term = KlEstimator::K3.evaluate(-2.0 * ln2, -ln2);
+/// assert!((term.value - (2.0 - 1.0 - ln2)).abs() < 1e-15);
+/// assert!((term.derivative + 1.0).abs() < 1e-15);
+/// ```
 ///
 /// As values, k1 and k3 have the divergence as their mean, and k2 nearly. As losses they behave
 /// differently, because differentiating an estimate is not estimating the derivative

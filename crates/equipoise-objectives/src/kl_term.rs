@@ -18,7 +18,8 @@ use crate::{KlEstimator, Term};
 /// β = −0.01, so that for text a clamp of 2 to 5 is advisable. β = 0 is exactly nothing.
 ///
 /// With importance correction the estimate is that of the policy that is trained although the token comes
-/// from an older one, and its gradient is that of the divergence (TRL's `use_bias_correction_kl`).
+/// from an older one, and its gradient is that of the divergence (TRL's `use_bias_correction_kl`, which is on by default; where its importance
+/// sampling is on the level of sequences, it multiplies by the ratio of the sequence instead).
 ///
 /// ```
 /// use equipoise_objectives::{KlEstimator, KlTerm};
@@ -68,7 +69,11 @@ impl KlTerm {
             return Term::default();
         }
         let difference = logprob - reference_logprob;
-        let limit = self.clamp.map_or(f64::INFINITY, f64::abs);
+        // A clamp that is no number is none.
+        let limit = match self.clamp {
+            Some(clamp) if !clamp.is_nan() => clamp.abs(),
+            _ => f64::INFINITY,
+        };
         let inside = difference.clamp(-limit, limit);
         let mut estimate = self.estimator.evaluate(inside, 0.0);
         if difference.abs() > limit {
@@ -86,9 +91,11 @@ impl KlTerm {
                 derivative: ratio * (moving + estimate.derivative),
             };
         }
+        // The square of a far log-ratio times a large ratio may leave the range of numbers.
+        let within = |number: f64| number.clamp(-f64::MAX, f64::MAX);
         Term {
-            value: self.coefficient * estimate.value,
-            derivative: self.coefficient * estimate.derivative,
+            value: within(self.coefficient * estimate.value),
+            derivative: within(self.coefficient * estimate.derivative),
         }
     }
 }

@@ -12,10 +12,15 @@
 //!   token × mask           ρ_t, or 0 outside            IcePop; TRL token_mask; verl "lo_hi"
 //!   sequence × truncate    min(Π ρ_t, C)                TRL sequence_truncate; verl sequence
 //!   sequence × mask        Π ρ_t, or 0 outside          TRL sequence_mask, its default
-//!   geometric × either     the same with (Π ρ_t)^(1/T)  GSPO's ratio; NeMo-RL seq-mask-tis
+//!   geometric × either     the same with (Π ρ_t)^(1/T)  GSPO's ratio
 //! OffPolicySequenceMask    0 or 1 for a response        DeepSeek-V3.2; TRL off_policy_mask_threshold
 //! Rejection                0 or 1 by a divergence       verl rollout_rs
+//! SecondMomentMask         0 or 1 for a token of a step M2PO; AReaL m2_threshold
 //! ```
+//!
+//! Rules compose by multiplication. OpenRLHF's mask on the level of responses, say, keeps a response by its
+//! geometric mean and its tokens then have weights of their own: a [`Rejection`] by the mean of k1 between
+//! −ln max and −ln min, times a [`Correction`] of the tokens without bounds.
 //!
 //! A product over a response grows with its length: with every ρ_t at 1.001, the product of 2000 tokens is
 //! 7.4, beyond TRL's bound of 3. Prefer the token or the geometric level unless responses are short.
@@ -26,10 +31,14 @@
 
 mod correction;
 mod rejection;
+mod second_moment;
 mod statistics;
 
-pub use correction::{Correction, MismatchReport, Mode, RatioLevel, normalise};
+pub use correction::{
+    Correction, MismatchReport, Mode, RatioLevel, normalise, normalise_responses,
+};
 pub use rejection::{Divergence, OffPolicySequenceMask, Pooling, Rejection};
+pub use second_moment::SecondMomentMask;
 pub use statistics::{MismatchStatistics, statistics};
 
 /// log π_old − log π_sampler of each token, cut off at ±20; 0 where the sampler's is missing (NaN).

@@ -54,6 +54,16 @@ macro_rules! options {
             /// # Errors
             /// [`Error::UnknownOption`], which lists the names there are, and [`Error::WrongKind`] for
             /// anything but a number.
+            ///
+            /// ```
+            /// use equipoise_objectives::{Options, Setting};
+            ///
+            /// let mut options = Options::default();
+            /// options.set("epsilon_high", Setting::Number(0.28))?;
+            /// assert_eq!(options.epsilon_high, Some(0.28));
+            /// assert!(options.set("epsilon_high", Setting::Flag(true)).is_err());
+            /// # Ok::<(), equipoise_objectives::Error>(())
+            /// ```
             pub fn set(&mut self, name: &str, value: Setting<'_>) -> Result<(), Error> {
                 match name {
                     $(stringify!($name) => {
@@ -81,7 +91,8 @@ macro_rules! options {
 
 options! {
     /// How far below 1 a ratio may fall (`ppo_clip`, `gspo`, `gspo_token`, `clip_cov`; `gmpo` in units of
-    /// the log-ratio), or the smallest weight of `cispo`.
+    /// the log-ratio; the bounds of `bandpo_*` are at least as far from 1), or the smallest weight of
+    /// `cispo`.
     epsilon_low,
     /// How far above 1 a ratio may rise, or the largest weight of `cispo`.
     epsilon_high,
@@ -106,7 +117,8 @@ options! {
     delta_low,
     /// The divergence from which on a positive advantage is dropped (`dppo_tv` 0.2, `dppo_kl` 0.05).
     delta_high,
-    /// The largest weight a ratio can become (`dppo_tv` and `dppo_kl` 20, `aipo` 2, `topr` 1).
+    /// The largest weight a ratio can become (`dppo_tv` and `dppo_kl` 20, `aipo` 2, `topr` 1), or the
+    /// largest upper bound (`bandpo_*` 100).
     max_weight,
     /// The share of the step's tokens that `clip_cov` and `kl_cov` treat specially; default 0.0002.
     share,
@@ -118,6 +130,8 @@ options! {
     coefficient,
     /// The weight of the quadratic penalty of `dro`; default 0.1.
     beta,
+    /// The divergence that the bounds of `bandpo_*` leave a token; default 0.05.
+    radius,
     /// The probability at which the shaping of `shaped_off_policy` is one half; default 0.1.
     gamma,
 }

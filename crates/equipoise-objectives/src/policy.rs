@@ -1,5 +1,6 @@
 //! Policy-gradient objectives: the trait, and what an objective sees of a response.
 
+mod bandpo;
 mod clip_cov;
 mod dppo;
 mod dro;
@@ -14,6 +15,7 @@ mod terms;
 mod vespo;
 mod weighted;
 
+pub use bandpo::{Band, BandPo};
 pub use clip_cov::ClipCov;
 pub use dppo::{DppoKl, DppoTv};
 pub use dro::Dro;
@@ -118,10 +120,10 @@ fn each_token(
 fn weighted_log(weight: f64, advantage: f64, logprob: f64) -> Term {
     let factor = weight * advantage;
     Term {
-        // An advantage of 0 says nothing, even about a token of probability 0.
-        value: match factor {
-            0.0 => 0.0,
-            _ => -bounded(factor * logprob),
+        // An advantage of 0 says nothing, even about a token of probability 0; a NaN is passed on.
+        value: match factor == 0.0 && !logprob.is_nan() {
+            true => 0.0,
+            false => -bounded(factor * logprob),
         },
         derivative: -factor,
     }

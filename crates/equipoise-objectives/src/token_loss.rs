@@ -88,14 +88,15 @@ impl TokenLoss {
         self.clip.iter().filter(|found| **found == clip).count()
     }
 
-    /// Sets token `token`, times a constant factor. A factor of 0 removes the term, whatever it is.
+    /// Sets token `token`, times a constant factor. A factor of 0 removes the term, whatever it is; any
+    /// other leaves a term within what numbers can hold there.
     pub(crate) fn set_scaled(&mut self, token: usize, term: Term, clip: Clip, factor: f64) {
         if factor == 0.0 {
             self.set(token, Term::default(), Clip::Masked);
         } else {
             let term = Term {
-                value: factor * term.value,
-                derivative: factor * term.derivative,
+                value: (factor * term.value).clamp(-f64::MAX, f64::MAX),
+                derivative: (factor * term.derivative).clamp(-f64::MAX, f64::MAX),
             };
             self.set(token, term, clip);
         }

@@ -39,13 +39,19 @@ impl ValueLoss {
     pub fn evaluate(&self, value: f64, old: f64, target: f64) -> Term {
         let bounded = |error: f64| error.clamp(-LARGEST, LARGEST);
         let error = bounded(value - target);
-        let bound = self.clip.map_or(f64::INFINITY, f64::abs);
-        let moved = (value - old).clamp(-bound, bound);
-        let clipped = match moved == value - old {
-            true => error,
-            false => bounded(old + moved - target),
+        let clipped = match self.clip {
+            // A clip that is no number is none.
+            Some(clip) if !clip.is_nan() => {
+                let moved = (value - old).clamp(-clip.abs(), clip.abs());
+                match moved == value - old {
+                    true => error,
+                    false => bounded(old + moved - target),
+                }
+            }
+            _ => error,
         };
-        if clipped.abs() > error.abs() {
+        // Written so that a NaN among the older values is passed on.
+        if clipped.abs() > error.abs() || clipped.is_nan() {
             Term {
                 value: 0.5 * clipped * clipped,
                 derivative: 0.0,

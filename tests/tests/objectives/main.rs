@@ -2,6 +2,9 @@
 //!
 //! These tests need packages from elsewhere, and the crate is to have none, not even for its tests.
 
+mod mismatch_peers;
+mod policy_alone;
+mod policy_limits;
 mod policy_peers;
 mod policy_properties;
 mod preference_papers;

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Objectives whose gradient is the derivative of their value.
-const DIFFERENTIABLE: [&str; 9] = [
+const DIFFERENTIABLE: [&str; 12] = [
     "ppo_clip",
     "policy_gradient",
     "gspo",
@@ -17,6 +17,9 @@ const DIFFERENTIABLE: [&str; 9] = [
     "kl_cov",
     "dro",
     "shaped_off_policy",
+    "bandpo_tv",
+    "bandpo_chi2",
+    "bandpo_kl",
 ];
 /// Objectives of the form −sg(w) A log π, whose gradient holds w constant.
 const WEIGHTED: [&str; 6] = ["cispo", "vespo", "dppo_tv", "dppo_kl", "aipo", "topr"];

@@ -160,7 +160,28 @@ impl Correction {
 pub fn normalise(weights: &mut [&mut [f64]]) -> f64 {
     let count: usize = weights.iter().map(|row| row.len()).sum();
     let total = sum(weights.iter().flat_map(|row| row.iter().copied()));
-    let mean = total / count.max(1) as f64;
+    divide(weights, total / count.max(1) as f64)
+}
+
+/// The same with the mean over responses that have tokens, each with the mean of its tokens' weights: for
+/// the weights of the sequence and geometric levels, of which a long response has no more than a short one
+/// (verl's `rollout_is_batch_normalize` on the level of sequences).
+///
+/// ```
+/// let mut weights = [vec![1.0, 1.0, 1.0], vec![3.0]];
+/// let mut rows: Vec<&mut [f64]> = weights.iter_mut().map(Vec::as_mut_slice).collect();
+/// assert_eq!(equipoise_objectives::mismatch::normalise_responses(&mut rows), 2.0);
+/// assert_eq!(weights, [vec![0.5; 3], vec![1.5]]);
+/// ```
+pub fn normalise_responses(weights: &mut [&mut [f64]]) -> f64 {
+    let rows = || weights.iter().filter(|row| !row.is_empty());
+    let total = sum(rows().map(|row| mean(row.iter().copied())));
+    let count = rows().count().max(1) as f64;
+    divide(weights, total / count)
+}
+
+/// Divides by a mean that is neither 0 nor beyond what numbers can hold, and returns it; else 1.
+fn divide(weights: &mut [&mut [f64]], mean: f64) -> f64 {
     if !(mean > 1e-8 && mean.is_finite()) {
         return 1.0;
     }
@@ -234,5 +255,6 @@ mod tests {
         assert_eq!(normalise(&mut []), 1.0);
         let mut zeros = [0.0, 0.0];
         assert_eq!(normalise(&mut [&mut zeros]), 1.0);
+        assert_eq!(normalise_responses(&mut [&mut zeros, &mut []]), 1.0);
     }
 }

@@ -73,7 +73,9 @@ pub enum Pooling {
 ///
 /// The bounds are in units of D. verl gives those of k1 as a pair "lo_hi" and takes their logarithms: its
 /// statistic is −log ρ, so that an asymmetric pair bounds 1/ρ and not ρ. Here `min = ln lo` and `max = ln hi`
-/// say the same, and are what they say.
+/// say the same, and are what they say. A divergence that is not a number is outside any bounds, so that
+/// what the trainer could not evaluate is left out; a token whose probability the sampler did not report
+/// has divergence 0.
 ///
 /// ```
 /// use equipoise_objectives::mismatch::{Divergence, Pooling, Rejection};
@@ -102,6 +104,14 @@ pub struct Rejection {
     pub max: Option<f64>,
 }
 
+/// The larger of two; a NaN if one is (`f64::max` would pass over it).
+fn largest(a: f64, b: f64) -> f64 {
+    match a.is_nan() || a > b {
+        true => a,
+        false => b,
+    }
+}
+
 impl Rejection {
     /// Replaces the contents of `out` by whether each token of a response is kept.
     ///
@@ -127,7 +137,7 @@ impl Rejection {
             Pooling::Token => None,
             Pooling::Sum => Some(mean(divergences()) * old.len() as f64),
             Pooling::Mean => Some(mean(divergences())),
-            Pooling::Largest => Some(divergences().fold(f64::NEG_INFINITY, f64::max)),
+            Pooling::Largest => Some(divergences().fold(f64::NEG_INFINITY, largest)),
         };
         out.clear();
         out.extend(divergences().map(|own| within(whole.unwrap_or(own))));

@@ -36,6 +36,19 @@ pub(super) fn tokens_of_share(batch: &[TokenTerms<'_>], share: f64) -> usize {
     ((share * tokens as f64) as usize).max(1).min(tokens)
 }
 
+/// The first `count` of them in the given order, in any order: what a choice of a few among all tokens needs.
+pub(super) fn first<T>(
+    mut items: Vec<T>,
+    count: usize,
+    order: impl Fn(&T, &T) -> std::cmp::Ordering,
+) -> Vec<T> {
+    if count < items.len() {
+        items.select_nth_unstable_by(count, |a, b| order(a, b));
+        items.truncate(count);
+    }
+    items
+}
+
 /// No token marked.
 pub(super) fn no_marks(batch: &[TokenTerms<'_>]) -> Vec<Vec<bool>> {
     batch.iter().map(|terms| vec![false; terms.len()]).collect()
@@ -167,9 +180,8 @@ impl PolicyObjective for ClipCov {
                 position += 1;
             }
         }
-        candidates.sort_unstable();
         let mut marks = no_marks(batch);
-        for &(_, row, token) in candidates.iter().take(tokens_of_share(batch, self.share)) {
+        for (_, row, token) in first(candidates, tokens_of_share(batch, self.share), Ord::cmp) {
             marks[row][token] = true;
         }
         Some(marks)

@@ -50,7 +50,8 @@ fn masked(logprob: f64, old: f64, advantage: f64, cap: f64, drop: Option<Clip>) 
 /// ```
 ///
 /// with c = 20. verl's `dppo_tv`, under whose names δ_low and δ_high are `clip_ratio_low` and
-/// `clip_ratio_high`, and c is `clip_ratio_c`.
+/// `clip_ratio_high`, and c is `clip_ratio_c`. The 20 that its code falls back on is never reached: its
+/// configuration always holds 3, so set `max_weight` to 3 for what verl does by default.
 ///
 /// ```
 /// use equipoise_objectives::{Clip, PolicyObjective, TokenLoss, TokenTerms, policy::DppoTv};
@@ -129,7 +130,8 @@ impl PolicyObjective for DppoTv {
 /// dropped   A > 0, π_θ,t > π_old,t and D_t > δ_high     A ≤ 0, π_θ,t < π_old,t and D_t > δ_low
 /// ```
 ///
-/// verl's `dppo_kl` adds 10⁻⁸ to the two probabilities of another token; here they are computed without
+/// By default δ is 0.05 on both sides; verl's configuration has its general 0.2 here, too, unless told
+/// otherwise. Its `dppo_kl` adds 10⁻⁸ to the two probabilities of another token; here they are computed without
 /// cancellation, and where one of them is 0 the divergence is infinite, as it should be.
 ///
 /// ```

@@ -52,9 +52,9 @@ impl PolicyObjective for Dro {
     fn evaluate(&self, terms: &TokenTerms<'_>, out: &mut TokenLoss) {
         each_token(terms, out, |logprob, old, advantage| {
             let log_ratio = (logprob - old).clamp(-LARGEST, LARGEST);
-            let gain = match advantage {
-                0.0 => 0.0,
-                _ => bounded(advantage * logprob),
+            let gain = match advantage == 0.0 && !logprob.is_nan() {
+                true => 0.0,
+                false => bounded(advantage * logprob),
             };
             let penalty = 0.5 * self.beta * log_ratio * log_ratio;
             let term = Term {

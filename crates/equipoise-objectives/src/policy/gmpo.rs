@@ -92,10 +92,7 @@ impl PolicyObjective for Gmpo {
         let inside = log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO);
         // Written so that a NaN is not taken for a number inside.
         let saturated = log_ratio != inside && !log_ratio.is_nan();
-        let value = match advantage {
-            0.0 => 0.0,
-            _ => -(advantage * inside.exp()),
-        };
+        let value = -(advantage * inside.exp());
         let mut factors = Sum::default();
         for token in 0..terms.len() {
             let factor = terms.multiplier(token);

@@ -1,6 +1,6 @@
 //! Holding back a few tokens whose covariance drives the entropy down.
 
-use super::clip_cov::{covariances, no_marks, tokens_of_share};
+use super::clip_cov::{covariances, first, no_marks, tokens_of_share};
 use super::{LARGEST_LOG_RATIO, bounded, clamped_log_ratio};
 use crate::options::{Range, checked};
 use crate::{Clip, Entry, PolicyObjective, Term, TokenLoss, TokenTerms};
@@ -113,9 +113,11 @@ impl PolicyObjective for KlCov {
             let rows = covariances.into_iter().enumerate();
             tokens.extend(rows.map(|(token, covariance)| (covariance, row, token)));
         }
-        tokens.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let order = |a: &(f64, usize, usize), b: &(f64, usize, usize)| {
+            b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+        };
         let mut marks = no_marks(batch);
-        for &(_, row, token) in tokens.iter().take(tokens_of_share(batch, self.share)) {
+        for (_, row, token) in first(tokens, tokens_of_share(batch, self.share), order) {
             marks[row][token] = true;
         }
         Some(marks)

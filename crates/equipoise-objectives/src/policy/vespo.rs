@@ -20,7 +20,8 @@ const HIGHEST: f64 = 20.0;
 /// ```
 ///
 /// with (k, λ) = (2, 3) where A ≥ 0 and (3, 2) where A < 0. Each log r_t is cut off at ±20 and the sum at
-/// log 10⁻⁸ and 20, as in TRL. TRL multiplies the weights of a mismatch correction into W; here they are
+/// log 10⁻⁸ and 20, as in TRL. TRL multiplies the weights of a mismatch correction into W, where a token
+/// that the correction masks counts as 10⁻⁸ and one such token all but silences its response; here they are
 /// multipliers of the term, as with every other objective.
 ///
 /// ```
