@@ -40,7 +40,9 @@ fn killed_at_any_moment() {
     let expected = Result::of(&baseline.run());
     let lines = count_lines(&baseline.run().join("metrics.jsonl")) as u64;
     let mut random = Random::new();
-    for _ in 0..3 {
+    let mut homes = 0;
+    let mut missed = 0;
+    while homes < 3 {
         let home = Home::new();
         let metrics = home.run().join("metrics.jsonl");
         let mut kills = 0;
@@ -66,7 +68,14 @@ fn killed_at_any_moment() {
             }
         }
         eprintln!("killed {kills} times");
-        assert!(kills > 0, "every run ended before it was killed");
+        // On a busy machine a run can reach its end before it is killed: it says nothing, and does not
+        // count.
+        if kills == 0 {
+            missed += 1;
+            assert!(missed < 30, "every run ended before it was killed");
+            continue;
+        }
+        homes += 1;
         home.train(&["--resume"]).succeeded();
         expected.assert_same(&Result::of(&home.run()));
     }
