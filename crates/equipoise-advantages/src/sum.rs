@@ -4,20 +4,44 @@
 ///
 /// A value that is not finite makes the sum what plain addition would make it.
 pub(crate) fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (mut total, mut lost) = (0.0_f64, 0.0);
-    for value in values {
-        let next = total + value;
-        lost += if total.abs() >= value.abs() {
-            (total - next) + value
-        } else {
-            (value - next) + total
-        };
-        total = next;
+    // Four sums in turn, since each addition of one waits for the one before.
+    let mut lanes = [Compensated::default(); 4];
+    let mut values = values.into_iter();
+    'all: loop {
+        for lane in &mut lanes {
+            match values.next() {
+                Some(value) => lane.add(value),
+                None => break 'all,
+            }
+        }
     }
-    if total.is_finite() {
-        total + lost
-    } else {
-        total
+    let mut all = Compensated::default();
+    for lane in lanes {
+        all.add(lane.total);
+        all.lost += lane.lost;
+    }
+    match all.total.is_finite() {
+        true => all.total + all.lost,
+        false => all.total,
+    }
+}
+
+/// A sum and what rounding has taken from it.
+#[derive(Clone, Copy, Default)]
+struct Compensated {
+    total: f64,
+    lost: f64,
+}
+
+impl Compensated {
+    fn add(&mut self, value: f64) {
+        let next = self.total + value;
+        self.lost += if self.total.abs() >= value.abs() {
+            (self.total - next) + value
+        } else {
+            (value - next) + self.total
+        };
+        self.total = next;
     }
 }
 

@@ -109,10 +109,28 @@ fn each_token(
     term: impl Fn(f64, f64, f64) -> (Term, Clip),
 ) {
     out.reset(terms.len());
-    let rows = terms.logprobs().iter().zip(terms.old_logprobs());
-    for (token, (&logprob, &old)) in rows.enumerate() {
-        let (term, clip) = term(logprob, old, terms.advantage().at(token));
-        out.set_scaled(token, term, clip, terms.multiplier(token));
+    let advantage = terms.advantage();
+    let rows = terms
+        .logprobs()
+        .iter()
+        .zip(terms.old_logprobs())
+        .enumerate();
+    if terms.has_multipliers() {
+        for (token, (&logprob, &old)) in rows {
+            let (term, clip) = term(logprob, old, advantage.at(token));
+            out.set_scaled(token, term, clip, terms.multiplier(token));
+        }
+        return;
+    }
+    // The same without a factor, written so that nothing is checked token by token.
+    let places = out
+        .loss
+        .iter_mut()
+        .zip(&mut out.gradient)
+        .zip(&mut out.clip);
+    for ((token, (&logprob, &old)), ((loss, gradient), place)) in rows.zip(places) {
+        let (term, clip) = term(logprob, old, advantage.at(token));
+        (*loss, *gradient, *place) = (term.value, term.derivative, clip);
     }
 }
 

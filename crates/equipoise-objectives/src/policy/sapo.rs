@@ -70,14 +70,16 @@ impl PolicyObjective for Sapo {
                 true => self.tau_positive,
                 false => self.tau_negative,
             };
-            let gate = 1.0 / (1.0 + (-tau * (ratio - 1.0)).exp());
-            // 1 − σ(x) is σ(−x), which does not cancel where the gate is nearly open.
-            let closed = 1.0 / (1.0 + (tau * (ratio - 1.0)).exp());
+            // σ(|x|) and 1 − σ(|x|) from one exponential, neither by a difference that cancels.
+            let x = tau * (ratio - 1.0);
+            let tail = (-x.abs()).exp();
+            let (larger, smaller) = (1.0 / (1.0 + tail), tail / (1.0 + tail));
+            let gate = if x < 0.0 { smaller } else { larger };
             let saturated = (logprob - old).abs() > LARGEST_LOG_RATIO && advantage != 0.0;
             let slope = if saturated {
                 0.0
             } else {
-                4.0 * gate * closed * ratio
+                4.0 * larger * smaller * ratio
             };
             let term = Term {
                 value: -(advantage * (4.0 / tau * gate)),

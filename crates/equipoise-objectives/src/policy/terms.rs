@@ -153,6 +153,11 @@ impl<'a> TokenTerms<'a> {
         self.multipliers.map_or(1.0, |factors| factors[token])
     }
 
+    /// Whether factors were given.
+    pub(crate) fn has_multipliers(&self) -> bool {
+        self.multipliers.is_some()
+    }
+
     /// Whether a token was chosen; no token is unless marks are given.
     ///
     /// # Panics
