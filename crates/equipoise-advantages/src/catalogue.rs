@@ -66,6 +66,15 @@ pub enum Level {
 /// Those of [`resolve`]; [`Error::OptionWithoutEffect`] for an
 /// option that the estimator does not have, or that another option makes void; and
 /// [`Error::InvalidOption`] for a value outside its range.
+///
+/// ```
+/// use equipoise_advantages::{Options, by_name};
+///
+/// assert_eq!(by_name("rloo", &Options::default())?.name(), "rloo");
+/// // GAE needs a value for every token.
+/// assert!(by_name("gae", &Options::default())?.needs().values);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn AdvantageEstimator>, Error> {
     let (entry, _) = resolve(name)?;
     let without_effect = options

@@ -42,6 +42,16 @@ pub struct Entry {
 /// Those of [`resolve`]; [`Error::OptionWithoutEffect`] for an
 /// option that the rule does not have, so that no wish is silently ignored;
 /// [`Error::MissingOption`] and [`Error::InvalidOption`] for what the rule itself demands.
+///
+/// ```
+/// use equipoise_aggregation::{Options, by_name};
+///
+/// let options = Options { max_tokens: Some(64), ..Options::default() };
+/// assert_eq!(by_name("dr_grpo", &options)?.name(), "dr_grpo");
+/// // The token mean has no divisor to be set.
+/// assert!(by_name("token_mean", &options).is_err());
+/// # Ok::<(), equipoise_aggregation::Error>(())
+/// ```
 pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn Reducer>, Error> {
     let (entry, _) = resolve(name)?;
     let without_effect = options

@@ -62,6 +62,18 @@ pub struct Diagnostics {
 /// # Errors
 /// [`Error::GroupSizes`] if the group sizes do not add up to the number of responses, and
 /// [`Error::WeightCount`] unless there is one weight per response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, batch_weights, diagnostics::diagnose, rules::TokenMean};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// let weights = batch_weights(&TokenMean, &responses, &[2])?;
+/// let found = diagnose("token_mean", &responses, &[2], &weights)?;
+/// // The wrong answer has three of the four tokens; ¼ − ¾ of an advantage is left over.
+/// assert_eq!(found.mass.unwrap().negative, 0.75);
+/// assert_eq!(found.net_advantage, Some(-0.5));
+/// # Ok::<(), equipoise_aggregation::Error>(())
+/// ```
 pub fn diagnose(
     rule: &str,
     responses: &[Response],

@@ -6,6 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 
 /// All that an aggregation rule sees of one response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, Sign};
+///
+/// let response = Response { tokens: 12, advantage: -0.5 };
+/// assert_eq!(response.sign(), Sign::Negative);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Response {
     /// The number of its tokens that carry a loss: the length T of the formulas.
@@ -139,6 +146,16 @@ pub trait Reducer: Send + Sync + fmt::Debug {
 /// # Errors
 /// [`Error::GroupSizes`] if the group sizes do not add up to the number of responses, and
 /// [`Error::WeightCount`] if the rule breaks its contract and does not return one weight per response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, batch_weights, rules::Balanced};
+///
+/// let responses = [(2, 1.0), (6, -1.0), (3, 1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// // Two groups, of two responses and of one: each group's masses add up to ½.
+/// let weights = batch_weights(&Balanced::default(), &responses, &[2, 1])?;
+/// assert_eq!(weights, [0.125, 0.125 / 3.0, 0.5 / 3.0]);
+/// # Ok::<(), equipoise_aggregation::Error>(())
+/// ```
 pub fn batch_weights(
     reducer: &dyn Reducer,
     responses: &[Response],

@@ -48,6 +48,16 @@ pub struct Entry {
 /// [`Error::UnknownObjective`], which lists the names there are; [`Error::OptionWithoutEffect`] for an
 /// option that the objective does not have; and [`Error::InvalidOption`] for a value outside its
 /// range.
+///
+/// ```
+/// use equipoise_objectives::{Options, by_name};
+///
+/// let options = Options { dual_clip: Some(3.0), ..Options::default() };
+/// assert_eq!(by_name("ppo_clip", &options)?.name(), "ppo_clip");
+/// // The policy gradient has no ratio to be capped.
+/// assert!(by_name("policy_gradient", &options).is_err());
+/// # Ok::<(), equipoise_objectives::Error>(())
+/// ```
 pub fn by_name(name: &str, options: &Options) -> Result<Box<dyn PolicyObjective>, Error> {
     let (entry, _) = resolve(name)?;
     let without_effect = options

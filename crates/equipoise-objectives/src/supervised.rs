@@ -10,6 +10,14 @@ use crate::{Clip, Error, Term, TokenLoss};
 /// ```
 ///
 /// `out` receives the terms. Averaged over tokens this is the cross-entropy of supervised fine-tuning.
+///
+/// ```
+/// use equipoise_objectives::{TokenLoss, negative_log_likelihood};
+///
+/// let mut out = TokenLoss::new();
+/// negative_log_likelihood(&[-0.5, -2.0], &mut out);
+/// assert_eq!((out.sum(), out.gradient), (2.5, vec![-1.0, -1.0]));
+/// ```
 pub fn negative_log_likelihood(logprobs: &[f64], out: &mut TokenLoss) {
     fill(logprobs, out, |_, logprob| Term {
         value: -logprob,

@@ -11,6 +11,15 @@ use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level};
 ///
 /// Dividing by the standard deviation, as GRPO does, gives prompts that are nearly always or nearly
 /// never solved a larger weight than the others; leaving it out removes that bias.
+///
+/// ```
+/// use equipoise_advantages::{AdvantageEstimator, Group, estimators::DrGrpo};
+///
+/// let rewards = [Some(1.0), Some(0.0), Some(0.0), Some(0.0)];
+/// let group = Group::new(&rewards, &[5; 4])?;
+/// assert_eq!(DrGrpo.estimate(&[group])?.values, [0.75, -0.25, -0.25, -0.25]);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DrGrpo;
 

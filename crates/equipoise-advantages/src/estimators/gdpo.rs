@@ -21,6 +21,20 @@ use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level, Needs};
 /// √(variance + 1e-8) (`tokens`, as verl, which computes it in single precision), or left out (`none`).
 /// Advantages of a group add up to 0 only without that step or when all means are 0. The only scorable response
 /// of a group has 0. The words of `aggregation` are those of TRL's multi_objective_aggregation.
+///
+/// ```
+/// use equipoise_advantages::{AdvantageEstimator, Group, estimators::{Gdpo, Normalisation}};
+///
+/// // Right and wrong, of equally good form: the second reward says nothing.
+/// let (right, form) = ([Some(1.0), Some(0.0)], [Some(0.5), Some(0.5)]);
+/// let rows = [&right[..], &form[..]];
+/// let group = Group::new(&[Some(1.5), Some(0.5)], &[3, 3])?.with_reward_parts(&rows)?;
+/// let gdpo = Gdpo { normalise: Normalisation::None, epsilon: 0.0, ..Gdpo::default() };
+/// // ½ over the sample deviation of 1 and 0, which is √½.
+/// let found = gdpo.estimate(&[group])?.values;
+/// assert!((found[0] - 0.5_f64.sqrt()).abs() < 1e-15 && found[1] == -found[0]);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gdpo {
     /// Which of the two formulas; default the first.

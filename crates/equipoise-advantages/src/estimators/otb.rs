@@ -17,6 +17,20 @@ use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level, Needs};
 /// there is no baseline where only the longest response goes on (its own return would be its baseline); both of
 /// verl's signatures have it on, though one of its documents says off. The only scorable response of a group
 /// has 0 here, and its return in verl.
+///
+/// ```
+/// use equipoise_advantages::{AdvantageEstimator, Group, estimators::Otb};
+///
+/// // One token each, of probability ½ among two: both responses have the same energy.
+/// let half = [0.5_f64.ln()];
+/// let logprobs = [&half[..], &half];
+/// let group = Group::new(&[Some(1.0), Some(0.0)], &[1, 1])?
+///     .with_logprobs(&logprobs)?
+///     .with_probability_squares(&[&[0.5], &[0.5]])?;
+/// let otb = Otb { epsilon: 0.0, ..Otb::default() };
+/// assert_eq!(otb.estimate(&[group])?.values, [0.5, -0.5]);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Otb {
     /// ε, at least 0; default 1e-8.

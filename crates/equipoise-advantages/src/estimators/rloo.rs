@@ -11,6 +11,16 @@ use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level};
 ///
 /// with n the number of the group's scorable responses and μ their mean. A response's baseline does
 /// not contain its own reward, which makes the gradient unbiased.
+///
+/// ```
+/// use equipoise_advantages::{AdvantageEstimator, Group, estimators::Rloo};
+///
+/// let rewards = [Some(1.0), Some(0.5), Some(0.0)];
+/// let group = Group::new(&rewards, &[5; 3])?;
+/// // 1 − (0.5 + 0)/2, 0.5 − (1 + 0)/2, 0 − (1 + 0.5)/2.
+/// assert_eq!(Rloo.estimate(&[group])?.values, [0.75, 0.0, -0.75]);
+/// # Ok::<(), equipoise_advantages::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rloo;
 

@@ -13,6 +13,14 @@ use crate::sum::sum;
 ///
 /// # Panics
 /// Unless there is one weight per response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::net_advantage};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// // A quarter per token: ¼·1·1 + ¼·3·(−1).
+/// assert_eq!(net_advantage(&responses, &[0.25, 0.25]), Some(-0.5));
+/// ```
 pub fn net_advantage(responses: &[Response], weights: &[f64]) -> Option<f64> {
     let masses = Masses::of(responses, weights);
     (masses.count > 0.0 && masses.with_advantage.is_finite()).then_some(masses.with_advantage)
@@ -46,6 +54,14 @@ pub fn net_advantage(responses: &[Response], weights: &[f64]) -> Option<f64> {
 ///
 /// # Panics
 /// Unless there is one weight per response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::sign_length_coupling};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// // Masses 1 and 3 put −½ where the responses themselves put 0.
+/// assert_eq!(sign_length_coupling(&responses, &[1.0, 1.0]), Some(-0.5));
+/// ```
 pub fn sign_length_coupling(group: &[Response], weights: &[f64]) -> Option<f64> {
     length_gap(group)?;
     let masses = Masses::of(group, weights);

@@ -16,6 +16,14 @@ pub struct LengthGap {
 /// deviation.
 ///
 /// `None` if fewer than two responses have a token: one length has no variation to speak of.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::coefficient_of_variation};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// // Deviation 1 over mean 2.
+/// assert_eq!(coefficient_of_variation(&responses), Some(0.5));
+/// ```
 pub fn coefficient_of_variation(group: &[Response]) -> Option<f64> {
     let lengths: Vec<f64> = lengths(group, |_| true).collect();
     if lengths.len() < 2 {
@@ -30,6 +38,14 @@ pub fn coefficient_of_variation(group: &[Response]) -> Option<f64> {
 /// The difference of mean length between a group's negative and positive responses.
 ///
 /// `None` unless both signs occur among the responses that have a token.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::length_gap};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// let gap = length_gap(&responses).unwrap();
+/// assert_eq!((gap.tokens, gap.relative), (2.0, 1.0));
+/// ```
 pub fn length_gap(group: &[Response]) -> Option<LengthGap> {
     let positive = super::mean(lengths(group, |sign| sign == Sign::Positive))?;
     let negative = super::mean(lengths(group, |sign| sign == Sign::Negative))?;

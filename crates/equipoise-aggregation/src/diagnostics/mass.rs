@@ -21,6 +21,13 @@ pub struct SignShares {
 ///
 /// # Panics
 /// Unless there is one weight per response.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::mass_by_sign};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// assert_eq!(mass_by_sign(&responses, &[0.25, 0.25]).unwrap().negative, 0.75);
+/// ```
 pub fn mass_by_sign(responses: &[Response], weights: &[f64]) -> Option<SignShares> {
     assert_eq!(responses.len(), weights.len(), "one weight per response");
     shares(responses.iter().zip(weights).map(|(response, weight)| {
@@ -36,6 +43,13 @@ pub fn mass_by_sign(responses: &[Response], weights: &[f64]) -> Option<SignShare
 /// would be if every response had the same mass.
 ///
 /// `None` if no response has a token.
+///
+/// ```
+/// use equipoise_aggregation::{Response, diagnostics::responses_by_sign};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// assert_eq!(responses_by_sign(&responses).unwrap().negative, 0.5);
+/// ```
 pub fn responses_by_sign(responses: &[Response]) -> Option<SignShares> {
     let counted = responses.iter().filter(|response| response.tokens > 0);
     shares(counted.map(|response| (response.sign(), 1.0)))

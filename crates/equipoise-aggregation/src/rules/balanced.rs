@@ -25,6 +25,14 @@ use std::str::FromStr;
 ///   [`zero_advantage`](Self::zero_advantage) says.
 /// - The split belongs to the policy-gradient term. KL and entropy terms should be reduced by a rule
 ///   that does not look at signs.
+///
+/// ```
+/// use equipoise_aggregation::{Reducer, Response, rules::Balanced};
+///
+/// let responses = [(1, 1.0), (3, -1.0), (5, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// // One of three over one token, two of three over eight.
+/// assert_eq!(Balanced::default().weights(&responses), [1.0 / 3.0, 2.0 / 24.0, 2.0 / 24.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balanced {
     /// Whether the signs are pooled inside each prompt group, as in the paper, or over the batch.

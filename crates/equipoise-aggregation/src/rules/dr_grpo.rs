@@ -16,6 +16,15 @@ use std::num::NonZeroUsize;
 /// TRL's loss_type `dr_grpo` counts fully masked responses in N, which makes the step smaller; its L_max
 /// is max_completion_length. verl's `seq-mean-token-sum-norm` does not count them, but divides by the
 /// padded width of the batch unless loss_scale_factor is set.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use equipoise_aggregation::{Reducer, Response, rules::DrGrpo};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// let rule = DrGrpo { max_tokens: NonZeroUsize::new(4).unwrap() };
+/// assert_eq!(rule.weights(&responses), [0.125, 0.125]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrGrpo {
     /// The constant L_max: the limit on the length of a response, in tokens. It must not vary from

@@ -11,6 +11,13 @@ use crate::{Entry, Reducer, Response, Scope};
 ///
 /// with N the number of responses that have a token. Every response has the same mass, so the signs
 /// are balanced, but a token of a long response counts less than a token of a short one.
+///
+/// ```
+/// use equipoise_aggregation::{Reducer, Response, rules::SequenceMean};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// assert_eq!(SequenceMean.weights(&responses), [0.5, 0.5 / 3.0]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SequenceMean;
 

@@ -11,6 +11,13 @@ use crate::{Entry, Reducer, Response, Scope};
 /// ```
 ///
 /// Every token counts the same, so a sign's mass is proportional to the total length of its responses.
+///
+/// ```
+/// use equipoise_aggregation::{Reducer, Response, rules::TokenMean};
+///
+/// let responses = [(1, 1.0), (3, -1.0)].map(|(tokens, advantage)| Response { tokens, advantage });
+/// assert_eq!(TokenMean.weights(&responses), [0.25, 0.25]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenMean;
 

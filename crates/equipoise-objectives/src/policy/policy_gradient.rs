@@ -11,6 +11,15 @@ use crate::{Clip, Entry, PolicyObjective, TokenLoss, TokenTerms};
 ///
 /// Right as long as the responses come from the very weights that are being trained. Where the policy
 /// has not moved since, its gradient is that of [`PpoClip`](super::PpoClip); the values differ.
+///
+/// ```
+/// use equipoise_objectives::{PolicyObjective, TokenLoss, TokenTerms, policy::PolicyGradient};
+///
+/// let mut out = TokenLoss::new();
+/// PolicyGradient.evaluate(&TokenTerms::new(&[-1.5], &[-1.0], 2.0)?, &mut out);
+/// assert_eq!((out.loss[0], out.gradient[0]), (3.0, -2.0));
+/// # Ok::<(), equipoise_objectives::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyGradient;
 

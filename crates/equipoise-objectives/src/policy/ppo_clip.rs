@@ -26,6 +26,19 @@ use crate::{Clip, Entry, Error, Options, PolicyObjective, Term, TokenLoss, Token
 /// first two borders, automatic differentiation in PyTorch agrees; for the cap it would take half.)
 ///
 /// The fields may hold any numbers; the catalogue refuses those that make no sense.
+///
+/// ```
+/// use equipoise_objectives::{Clip, PolicyObjective, TokenLoss, TokenTerms, policy::PpoClip};
+///
+/// let mut out = TokenLoss::new();
+/// // Ratios of 1 and e: the second is clipped at 1.2.
+/// let terms = TokenTerms::new(&[-1.0, -1.0], &[-1.0, -2.0], 1.0)?;
+/// PpoClip::default().evaluate(&terms, &mut out);
+/// assert_eq!(out.loss, [-1.0, -1.2]);
+/// assert_eq!(out.gradient, [-1.0, 0.0]);
+/// assert_eq!(out.clip, [Clip::None, Clip::High]);
+/// # Ok::<(), equipoise_objectives::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PpoClip {
     /// ε_low, at least 0. From 1 on there is no lower bound.

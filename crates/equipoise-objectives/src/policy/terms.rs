@@ -5,6 +5,13 @@ use crate::Error;
 use crate::sum::mean;
 
 /// The advantage of a response, or of each of its tokens.
+///
+/// ```
+/// use equipoise_objectives::Advantage;
+///
+/// assert_eq!(Advantage::from(2.0).at(7), 2.0);
+/// assert_eq!(Advantage::from(&[1.0, 3.0][..]).mean(), 2.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Advantage<'a> {
     /// The same for every token.
@@ -49,6 +56,18 @@ impl Advantage<'_> {
 
 /// All that a policy objective sees of one response: numbers per loss-carrying token, and the
 /// advantage.
+///
+/// ```
+/// use equipoise_objectives::{PolicyObjective, TokenLoss, TokenTerms, policy::PolicyGradient};
+///
+/// let mut out = TokenLoss::new();
+/// // An advantage per token, and a factor per token.
+/// let terms = TokenTerms::new(&[-1.0, -2.0], &[-1.0, -2.0], &[1.0, 3.0][..])?
+///     .with_multipliers(&[0.5, 0.0])?;
+/// PolicyGradient.evaluate(&terms, &mut out);
+/// assert_eq!(out.loss, [0.5, 0.0]);
+/// # Ok::<(), equipoise_objectives::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenTerms<'a> {
     logprobs: &'a [f64],

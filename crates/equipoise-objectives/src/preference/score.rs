@@ -149,6 +149,15 @@ impl Transform {
 /// γ = 1 is DPO, γ = 0 needs no reference, between them lies the L^γ_DPO of arXiv:2405.19534, Eq. 4.
 /// A reference that follows the policy (TR-DPO, arXiv:2404.09656: π_ref ← α π_θ + (1 − α) π_ref,
 /// α = 0.6 every 512 steps in TRL) changes which numbers are given, not this formula.
+///
+/// ```
+/// use equipoise_objectives::preference::{Score, SequenceStats};
+///
+/// // log π is −3 and log π_ref −4, in sum: h = 1, and its derivative is 1.
+/// let stats = SequenceStats::new(&[-1.0, -2.0], Some(&[-1.5, -2.5]), 0)?;
+/// assert_eq!(Score::default().evaluate(&stats)?, (1.0, 1.0));
+/// # Ok::<(), equipoise_objectives::preference::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// γ, at least 0; 1 by default.
