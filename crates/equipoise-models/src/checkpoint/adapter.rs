@@ -11,9 +11,10 @@ use super::read::listed;
 use super::tensor_file::TensorFile;
 use super::write::{StorageType, Stored, Written, tensors};
 use super::{file_error, malformed, mismatch, read_json};
+use crate::config::VALUE_HEAD;
 use crate::decoder::matrix_name;
 use crate::lora::{LoraConfig, modules};
-use crate::{Decoder, ModelError, Parameters, Policy};
+use crate::{Decoder, ModelError, OutputHeads, Parameters, Policy};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -49,8 +50,11 @@ impl Decoder {
         let chosen: Vec<String> = modules(self.config().num_hidden_layers)
             .filter(|module| lora.targets(module))
             .collect();
-        let has_score = self.parameters().get("score.weight").is_some();
-        let json = json!({
+        // PEFT makes a classifier of SEQ_CLS. A value head beside the vocabulary is no classifier: PEFT
+        // passes over its tensor and over the key that promises it here.
+        let has_head = self.parameters().get("score.weight").is_some();
+        let has_score = has_head && self.config().heads == OutputHeads::Score;
+        let mut json = json!({
             "peft_type": "LORA",
             "task_type": if has_score { "SEQ_CLS" } else { "CAUSAL_LM" },
             "base_model_name_or_path": base.display().to_string(),
@@ -65,6 +69,9 @@ impl Decoder {
             "fan_in_fan_out": false,
             "inference_mode": true,
         });
+        if has_head && !has_score {
+            json[VALUE_HEAD] = json!(true);
+        }
         let config = Written::new(directory.join(CONFIG), format!("{json:#}\n").as_bytes())?;
         let named: Vec<(String, Stored)> = (self.parameters().iter())
             .map(|(name, var)| (stored_name(name), Stored::new(var, StorageType::F32)))
@@ -134,7 +141,8 @@ impl Decoder {
             let reason = format!("{path}: modules_to_save names {other}; {reason}");
             return Err(ModelError::Unsupported(reason));
         }
-        let promised = saved.into_iter().any(|module| module == "score");
+        let promised = saved.into_iter().any(|module| module == "score")
+            || json.get(VALUE_HEAD).and_then(Value::as_bool) == Some(true);
         match self.base().get("score.weight") {
             Some(var) if promised || file.shape(&name).is_some() => {
                 read(file, &name, var.dims()).map(Some)

@@ -8,7 +8,7 @@ use super::{Config, Family, Llama3, OutputHeads, RopeScaling, Yarn};
 use crate::ModelError;
 
 /// A key of our own, which transformers passes over.
-const VALUE_HEAD: &str = "equipoise_value_head";
+pub(crate) const VALUE_HEAD: &str = "equipoise_value_head";
 
 /// Keys that are interpreted, and so are not carried along.
 const KNOWN: [&str; 27] = [
@@ -139,6 +139,18 @@ impl Config {
             other: other(json),
         };
         config.validate()?;
+        match json.get("attention_dropout") {
+            None | Some(Value::Null) => {}
+            // It would act in training alone, where transformers applies it and this crate has none.
+            found => {
+                let dropout = fields.number("attention_dropout", found)?;
+                if dropout != 0.0 {
+                    return fields.unsupported(format!(
+                        "attention_dropout is {dropout}, which this crate does not have; set it to 0"
+                    ));
+                }
+            }
+        }
         Ok(config)
     }
 }
@@ -261,6 +273,19 @@ impl<'a> Fields<'a> {
     fn rope_scaling(&self, positions: usize) -> Result<RopeScaling, ModelError> {
         let kind = |r: &'a Value| r.get("rope_type").or_else(|| r.get("type"));
         let scaled = |r: &'a Value| kind(r).is_some_and(|kind| kind != "default");
+        // It may stand beside the rest or in a rotary object, whether positions are scaled or not.
+        for place in std::iter::once(self.json).chain(self.rotary()) {
+            match place.get("partial_rotary_factor") {
+                None | Some(Value::Null) => {}
+                found => {
+                    let partial = self.number("partial_rotary_factor", found)?;
+                    if partial != 1.0 {
+                        let reason = format!("partial_rotary_factor is {partial}, not 1");
+                        return self.unsupported(reason);
+                    }
+                }
+            }
+        }
         let Some(json) = self.rotary().find(|&r| scaled(r)) else {
             return Ok(RopeScaling::Default);
         };
@@ -269,10 +294,6 @@ impl<'a> Fields<'a> {
             None | Some(Value::Null) => Ok(None),
             found => self.number(key, found).map(Some),
         };
-        let partial = optional("partial_rotary_factor")?.unwrap_or(1.0);
-        if partial != 1.0 {
-            return self.unsupported(format!("partial_rotary_factor is {partial}, not 1"));
-        }
         let original = || match json.get("original_max_position_embeddings") {
             // As in transformers: a file without it means the model's own length.
             None | Some(Value::Null) => Ok(positions),

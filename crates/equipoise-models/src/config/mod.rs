@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ModelError;
 
+pub(crate) use json::VALUE_HEAD;
 pub use rope_scaling::{Llama3, RopeScaling, Yarn};
 
 /// No size may be larger. It is beyond every model there is, and no product of two overflows.

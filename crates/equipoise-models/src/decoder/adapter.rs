@@ -30,6 +30,14 @@ impl Decoder {
         let mut entries = Vec::new();
         for (position, module) in chosen.enumerate() {
             let (outputs, inputs) = self.module_shape(&module)?;
+            if lora.rank > outputs.min(inputs) {
+                return Err(ModelError::Config(format!(
+                    "lora: the rank is {}, more than {module} has: it is {outputs} × {inputs}, so {} says \
+                     everything; lower the rank, or leave the module out of target_modules",
+                    lora.rank,
+                    outputs.min(inputs)
+                )));
+            }
             let mut stream = Stream::new(seed, Domain::Initialisation, [position as u64, 1, 0]);
             let bound = 1.0 / (inputs as f64).sqrt();
             let down = (0..lora.rank * inputs)

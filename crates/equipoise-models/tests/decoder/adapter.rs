@@ -236,6 +236,51 @@ fn what_is_no_adapter_of_ours_is_named() {
     );
 }
 
+/// A rank above the smaller side of a matrix says nothing more than that side.
+#[test]
+fn a_rank_has_the_size_of_the_matrix() {
+    let ranked = |rank| LoraConfig {
+        rank,
+        ..lora(&["k_proj"])
+    };
+    let base = decoder(false);
+    let shape = base
+        .parameters()
+        .get("model.layers.0.self_attn.k_proj.weight");
+    let (outputs, inputs) = shape.unwrap().dims2().unwrap();
+    let most = outputs.min(inputs);
+    assert!(base.with_adapter(&ranked(most), 0).is_ok());
+    let error = base
+        .with_adapter(&ranked(most + 1), 0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(&format!(
+            "the rank is {}, more than model.layers.0.self_attn.k_proj has",
+            most + 1
+        )),
+        "{error}"
+    );
+}
+
+/// PEFT takes the adapter of a policy with a value head for that of a language model, and the head stays.
+#[test]
+fn the_adapter_of_a_policy_with_a_value_head_is_a_language_models() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let valued = decoder(false).with_score_head(3).unwrap();
+    let adapted = valued.with_adapter(&lora(&["q_proj"]), 1).unwrap();
+    adapted.save_adapter(path, path).unwrap();
+    let text = std::fs::read_to_string(path.join("adapter_config.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["task_type"], "CAUSAL_LM");
+    assert!(json["modules_to_save"].is_null());
+    let other = decoder(false).with_score_head(4).unwrap();
+    let loaded = other.load_adapter(path).unwrap();
+    let score = |model: &Decoder| weights_of(model, "score.weight");
+    assert_eq!(score(&loaded), score(&adapted));
+}
+
 /// Files that hold more or less than the adapter, or are damaged; and a failure changes nothing.
 #[test]
 fn adapter_files_that_do_not_fit_are_named() {

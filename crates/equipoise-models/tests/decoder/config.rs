@@ -119,6 +119,17 @@ fn what_this_crate_does_not_do_is_refused() {
         ),
         ("hidden_act", json!("gelu"), "hidden_act is gelu"),
         (
+            "partial_rotary_factor",
+            json!(0.5),
+            "partial_rotary_factor is 0.5, not 1",
+        ),
+        (
+            "rope_parameters",
+            json!({ "rope_type": "default", "partial_rotary_factor": 0.25 }),
+            "partial_rotary_factor is 0.25, not 1",
+        ),
+        ("attention_dropout", json!(0.1), "attention_dropout is 0.1"),
+        (
             "rope_scaling",
             json!({ "type": "dynamic", "factor": 2.0 }),
             "rope_type is \"dynamic\"",
