@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! always      weights P (and an adapter's), moments of AdamW 2T,
-//!             reference policy P if a divergence is weighed and there is no adapter
+//!             reference policy P if a divergence is weighed and there is no adapter,
+//!             rotary angles max_position_embeddings · head_dim
 //! sampling    cache      2·L·K per position of every row that is decoded at a time,
 //!             logits     V per such row
 //!             packed     P, for models of at most 64 million parameters or in bf16
@@ -123,6 +124,8 @@ pub(crate) struct Memory {
     pub(crate) weights: u64,
     /// The optimiser's.
     pub(crate) moments: u64,
+    /// The table of rotary angles, which all copies of the model share.
+    pub(crate) rotary: u64,
     /// The policy a divergence is measured from.
     pub(crate) reference: u64,
     /// The most the sampler needs.
@@ -138,7 +141,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// Everything together.
     pub(crate) fn peak(&self) -> u64 {
-        let always = self.weights + self.moments + self.reference;
+        let always = self.weights + self.moments + self.rotary + self.reference;
         always + self.sampling + self.gradients + self.tape + self.saving
     }
 }
@@ -224,6 +227,8 @@ impl Sizes<'_> {
         Memory {
             weights: bytes((all + adapter) as f64),
             moments: bytes(2.0 * trained as f64),
+            // A cosine and a sine for each pair of a head's elements and each position.
+            rotary: bytes(self.config.max_position_embeddings as f64 * self.config.head_dim as f64),
             reference: 0,
             sampling: 0,
             gradients: bytes(trained as f64),
@@ -321,6 +326,8 @@ mod tests {
         let expected = Memory {
             weights: p,
             moments: 2 * p,
+            // 64 positions of heads of 4.
+            rotary: 4 * 256,
             reference: p,
             sampling: 4 * 2 * (56 * 16 + 80) + p,
             gradients: p,
@@ -328,7 +335,7 @@ mod tests {
             saving: 4 * 128,
         };
         assert_eq!(found, expected);
-        assert_eq!(found.peak(), 6 * p + 4 * (2 * 976 + 20 * 266 + 128));
+        assert_eq!(found.peak(), 6 * p + 4 * (256 + 2 * 976 + 20 * 266 + 128));
         // Layers computed again: 2·8 + 8 + 2·(8 + 4 + 16) + 24 = 104 instead of 168.
         let again = "engine.activation_checkpointing=true";
         let short = recipe(&[budget, again, "stage.sft.batch_size=1", "data.held_out=1"]);

@@ -156,6 +156,7 @@ pub(crate) fn memory(memory: &Memory, threads: usize) -> String {
     let mut parts = vec![
         format!("weights {}", bytes(memory.weights)),
         format!("moments {}", bytes(memory.moments)),
+        format!("rotary angles {}", bytes(memory.rotary)),
     ];
     if memory.reference > 0 {
         parts.push(format!("reference {}", bytes(memory.reference)));

@@ -21,7 +21,7 @@ impl Table {
     /// computed in double precision.
     ///
     /// # Panics
-    /// If `head_dim` is odd.
+    /// If `head_dim` is odd, or the table does not fit into the memory.
     pub fn new(head_dim: usize, positions: usize, theta: f64) -> Self {
         assert!(
             head_dim.is_multiple_of(2),
@@ -30,20 +30,29 @@ impl Table {
         let frequency = |i: usize| theta.powf(-2.0 * i as f64 / head_dim as f64);
         let frequencies: Vec<f64> = (0..head_dim / 2).map(frequency).collect();
         Self::from_frequencies(&frequencies, positions, 1.0)
+            .expect("the table fits into the memory")
     }
 
     /// The table for other frequencies φ/position, one for each pair of a head's elements, and with
-    /// cosines and sines multiplied by `scale` (YaRN, arXiv:2309.00071).
-    pub fn from_frequencies(frequencies: &[f64], positions: usize, scale: f64) -> Self {
-        let angles = (0..positions).flat_map(|position| {
-            let angle = move |&frequency: &f64| position as f64 * frequency;
-            frequencies.iter().map(angle)
-        });
-        Self {
-            cosines: angles.clone().map(|x| (scale * x.cos()) as f32).collect(),
-            sines: angles.map(|x| (scale * x.sin()) as f32).collect(),
-            half: frequencies.len(),
+    /// cosines and sines multiplied by `scale` (YaRN, arXiv:2309.00071). `None` if it does not fit into
+    /// the memory: a configuration may promise more positions than a machine can hold.
+    pub fn from_frequencies(frequencies: &[f64], positions: usize, scale: f64) -> Option<Self> {
+        let (mut cosines, mut sines) = (Vec::new(), Vec::new());
+        let count = positions.checked_mul(frequencies.len())?;
+        cosines.try_reserve_exact(count).ok()?;
+        sines.try_reserve_exact(count).ok()?;
+        for position in 0..positions {
+            for &frequency in frequencies {
+                let angle = position as f64 * frequency;
+                cosines.push((scale * angle.cos()) as f32);
+                sines.push((scale * angle.sin()) as f32);
+            }
         }
+        Some(Self {
+            cosines,
+            sines,
+            half: frequencies.len(),
+        })
     }
 
     /// How many positions the table holds.
@@ -104,6 +113,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_table_larger_than_the_memory_is_not_made() {
+        assert!(Table::from_frequencies(&[1.0; 64], usize::MAX / 64, 1.0).is_none());
+        assert!(Table::from_frequencies(&[1.0; 64], usize::MAX, 1.0).is_none());
+    }
+
+    #[test]
     fn a_quarter_turn_by_hand() {
         // With θ = 1 every frequency is 1; the angle at position 1 is one radian.
         let table = Table::new(2, 2, 1.0);
@@ -123,13 +138,13 @@ mod tests {
             &mut plain,
             &[3],
             1,
-            &Table::from_frequencies(&frequencies, 4, 1.0),
+            &Table::from_frequencies(&frequencies, 4, 1.0).unwrap(),
         );
         rotate(
             &mut scaled,
             &[3],
             1,
-            &Table::from_frequencies(&frequencies, 4, 2.0),
+            &Table::from_frequencies(&frequencies, 4, 2.0).unwrap(),
         );
         for (plain, scaled) in plain.iter().zip(scaled) {
             assert!((2.0 * plain - scaled).abs() < 1e-6);

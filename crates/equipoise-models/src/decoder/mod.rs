@@ -53,6 +53,15 @@ pub struct Decoder {
     panels: Arc<Mutex<Vec<LayerPanels>>>,
 }
 
+/// Tensors as parameters that can be trained.
+fn variables(tensors: HashMap<String, Tensor>) -> Result<Parameters, ModelError> {
+    let entries = tensors
+        .into_iter()
+        .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)));
+    let entries = entries.collect::<Result<Vec<_>, ModelError>>()?;
+    Ok(Parameters::new(entries))
+}
+
 /// The weights a configuration needs, found by name. What a family does not have is not found.
 fn weights(
     config: &Config,
@@ -139,14 +148,29 @@ impl Decoder {
         config: Config,
         tensors: HashMap<String, Tensor>,
     ) -> Result<Self, ModelError> {
-        let entries = tensors
-            .into_iter()
-            .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)));
-        let entries = entries.collect::<Result<Vec<_>, ModelError>>()?;
-        Self::from_parameters(config, Parameters::new(entries))
+        Self::from_parameters(config, variables(tensors)?)
     }
 
     fn from_parameters(config: Config, parameters: Parameters) -> Result<Self, ModelError> {
+        let (frequencies, scale) = config
+            .rope_scaling
+            .frequencies(config.head_dim, config.rope_theta);
+        let positions = config.max_position_embeddings;
+        let rotary = Table::from_frequencies(&frequencies, positions, scale).ok_or_else(|| {
+            ModelError::Config(format!(
+                "the rotary angles of max_position_embeddings = {positions} do not fit into the memory; \
+                 lower it to the longest sequence there will be"
+            ))
+        })?;
+        Self::with_rotary(config, parameters, Arc::new(rotary))
+    }
+
+    /// The same with a table of rotary angles that another model has already.
+    fn with_rotary(
+        config: Config,
+        parameters: Parameters,
+        rotary: Arc<Table>,
+    ) -> Result<Self, ModelError> {
         let weights = weights(&config, |name| {
             let index = parameters.position(name)?;
             Some(Stored {
@@ -154,18 +178,13 @@ impl Decoder {
                 index: Some(index),
             })
         })?;
-        let (frequencies, scale) = config
-            .rope_scaling
-            .frequencies(config.head_dim, config.rope_theta);
-        let positions = config.max_position_embeddings;
-        let rotary = Table::from_frequencies(&frequencies, positions, scale);
         Ok(Self {
             config,
             base: parameters.clone(),
             parameters,
             adapter: None,
             weights: Arc::new(weights),
-            rotary: Arc::new(rotary),
+            rotary,
             precision: Precision::F32,
             activation_checkpointing: false,
             arena: Arena::default(),
@@ -215,8 +234,12 @@ impl Decoder {
             .base
             .iter()
             .map(|(name, var)| Ok((name.to_owned(), var.as_detached_tensor().copy()?)));
-        let config = self.config.clone();
-        let copy = Self::from_tensors(config, tensors.collect::<Result<_, ModelError>>()?)?;
+        let tensors: HashMap<String, Tensor> = tensors.collect::<Result<_, ModelError>>()?;
+        let copy = Self::with_rotary(
+            self.config.clone(),
+            variables(tensors)?,
+            self.rotary.clone(),
+        )?;
         let copy = copy
             .with_precision(self.precision)
             .with_activation_checkpointing(self.activation_checkpointing);
@@ -260,8 +283,8 @@ impl Decoder {
             heads: OutputHeads::VocabularyAndScore,
             ..self.config.clone()
         };
-        let model =
-            Self::from_parameters(config, Parameters::new(entries.chain([score]).collect()))?;
+        let parameters = Parameters::new(entries.chain([score]).collect());
+        let model = Self::with_rotary(config, parameters, self.rotary.clone())?;
         Ok(model
             .with_precision(self.precision)
             .with_activation_checkpointing(self.activation_checkpointing))
