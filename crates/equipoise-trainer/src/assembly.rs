@@ -19,6 +19,9 @@ use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind};
 /// The directory of an adapter within a checkpoint.
 const ADAPTER: &str = "adapter";
 
+/// The file beside an adapter that holds the hash of the base it was trained on.
+const BASE_HASH: &str = "base.blake3";
+
 const THINK: &str = "<think>";
 const THINK_END: &str = "</think>";
 
@@ -99,7 +102,11 @@ impl Assembly {
         let adapter = directory.join(ADAPTER);
         let decoder = match &recipe.lora {
             // The model in a checkpoint has its adapter merged; the run goes on with both apart.
-            Some(_) if adapter.is_dir() => model(&recipe, &tokenizer)?.load_adapter(&adapter)?,
+            Some(_) if adapter.is_dir() => {
+                let base = model(&recipe, &tokenizer)?;
+                check_base(&recipe, &base, &adapter)?;
+                base.load_adapter(&adapter)?
+            }
             _ => Decoder::load(directory)?,
         };
         let sidecars = Sidecars::read(directory)?;
@@ -146,7 +153,11 @@ impl Assembly {
                     ModelSection::Directory(model) => model.path.as_path(),
                     ModelSection::Shape(_) => Path::new(""),
                 };
-                self.decoder.save_adapter(&directory.join(ADAPTER), base)?;
+                let adapter = directory.join(ADAPTER);
+                self.decoder.save_adapter(&adapter, base)?;
+                let path = adapter.join(BASE_HASH);
+                std::fs::write(&path, base_hash(&self.decoder)?)
+                    .map_err(TrainError::file("write", &path))?;
             }
         }
         self.tokenizer.save(tokenizer_file(directory))?;
@@ -168,6 +179,50 @@ impl Assembly {
             tokens: self.tokenizer.encode(&problem.prompt)?,
         })
     }
+}
+
+/// The BLAKE3 hash of a model's frozen weights, by name.
+fn base_hash(decoder: &Decoder) -> Result<String, TrainError> {
+    // A score head is trained beside an adapter.
+    let frozen = |name: &str| name != "score.weight";
+    let mut named: Vec<_> = (decoder.base().iter())
+        .filter(|(name, _)| frozen(name))
+        .collect();
+    named.sort_by_key(|(name, _)| *name);
+    let mut hasher = blake3::Hasher::new();
+    for (name, weight) in named {
+        hasher.update(name.as_bytes());
+        let numbers = weight.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+        let numbers = numbers.map_err(equipoise_models::ModelError::from)?;
+        for block in numbers.chunks(1 << 14) {
+            let bytes: Vec<u8> = block.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Refuses a base that is not the one an adapter was trained on. An adapter of other programs says
+/// nothing of its base's weights.
+fn check_base(recipe: &Recipe, base: &Decoder, adapter: &Path) -> Result<(), TrainError> {
+    let path = adapter.join(BASE_HASH);
+    let Ok(expected) = std::fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    if base_hash(base)? == expected {
+        return Ok(());
+    }
+    let base = match &recipe.model {
+        ModelSection::Directory(model) => model.path.display().to_string(),
+        ModelSection::Shape(_) => "the shape in [model]".to_owned(),
+    };
+    Err(TrainError::Checkpoint {
+        path: adapter.to_owned(),
+        reason: format!(
+            "the weights of the base model, {base}, are not those that the adapter was trained on: they \
+             have changed since; put the old ones back"
+        ),
+    })
 }
 
 /// The directory of a saved model: `path` itself, or the newest checkpoint if it is a run's.

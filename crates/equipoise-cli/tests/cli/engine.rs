@@ -158,6 +158,17 @@ fn an_adapter_from_a_checkpoint_to_a_merged_model() {
     let names: Vec<_> = whole.keys().chain(again.keys()).filter(differs).collect();
     assert!(names.is_empty(), "after a resume differ {names:?}");
     assert!(metrics == fs::read(run.join("metrics.jsonl")).unwrap());
+
+    // An adapter says nothing without the weights it was trained on.
+    let weights = base.join("model.safetensors");
+    let mut changed = fs::read(&weights).unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&weights, changed).unwrap();
+    let resume = ["train", &recipe, "--run-dir", "adapted", "--resume"];
+    for arguments in [&resume[..], &["eval", "adapted", "--problems", "8"]] {
+        home.call(arguments)
+            .failed(&["are not those that the adapter was trained on"]);
+    }
 }
 
 /// More tokens than the model has embeddings for.
