@@ -26,8 +26,12 @@ impl Moments {
         let size = largest(pairs.clone().map(|(value, _)| value));
         let unit = if size > LARGE { size } else { 1.0 };
         let weight = sum(pairs.clone().map(|(_, weight)| weight));
-        let mean = sum(pairs.clone().map(|(value, weight)| weight * (value / unit))) / weight;
-        let squares = sum(pairs.map(|(value, weight)| weight * (value / unit - mean).powi(2)));
+        let mean = sum(pairs
+            .clone()
+            .map(|(value, weight)| weight * in_units(value, unit)))
+            / weight;
+        let squares =
+            sum(pairs.map(|(value, weight)| weight * (in_units(value, unit) - mean).powi(2)));
         Self {
             mean,
             variance: correction.deviation(squares, weight).powi(2),
@@ -38,8 +42,13 @@ impl Moments {
 
     /// (x − mean) / √(variance + 1e-8), and 0 for what equals the mean up to rounding.
     pub(crate) fn whitened(&self, value: f64) -> f64 {
+        self.over(value, self.whitening())
+    }
+
+    /// What a whitening divides by.
+    fn whitening(&self) -> f64 {
         let epsilon = WHITENING_EPSILON / self.unit / self.unit;
-        self.over(value, (self.variance + epsilon).sqrt())
+        (self.variance + epsilon).sqrt()
     }
 
     /// (x − mean) / (standard deviation + ε), and 0 for what equals the mean up to rounding.
@@ -48,11 +57,16 @@ impl Moments {
     }
 
     fn over(&self, value: f64, divisor: f64) -> f64 {
-        match value / self.unit - self.mean {
+        match in_units(value, self.unit) - self.mean {
             deviation if deviation.abs() <= self.tolerance => 0.0,
             deviation => bounded(deviation / divisor),
         }
     }
+}
+
+/// The quotient, without a division where it changes nothing: there may be millions of values.
+fn in_units(value: f64, unit: f64) -> f64 {
+    if unit == 1.0 { value } else { value / unit }
 }
 
 /// Brings the trained tokens of all scorable responses to mean 0 and variance 1.
@@ -65,13 +79,14 @@ pub(crate) fn whiten_tokens(groups: &[Group<'_>], tokens: &mut Tokens, correctio
         });
         Moments::of(pairs, correction)
     };
+    let divisor = moments.whitening();
     for (index, row) in rows(groups).enumerate() {
         if row.reward.is_none() {
             continue;
         }
         for (t, value) in tokens.response_mut(index).iter_mut().enumerate() {
             if row.is_trained(t) {
-                *value = moments.whitened(*value);
+                *value = moments.over(*value, divisor);
             }
         }
     }

@@ -4,30 +4,32 @@ use super::{PpoClip, each_token};
 use crate::options::{Range, checked};
 use crate::sum::Sum;
 use crate::{Clip, Entry, Error, PolicyObjective, Term, TokenLoss, TokenTerms};
+use std::cmp::Ordering;
 
-/// The covariance term of every token of a batch, response by response.
+/// The covariance term of every token of a batch, with its response and its place in it.
 ///
 /// ```text
 /// cov_t = (A_t − Ā) (log π_t − mean log π)          means over the tokens of the batch
 /// ```
-pub(super) fn covariances(batch: &[TokenTerms<'_>]) -> Vec<Vec<f64>> {
+pub(super) fn covariances<'b>(
+    batch: &'b [TokenTerms<'b>],
+) -> impl Iterator<Item = (f64, usize, usize)> + 'b {
     let (mut advantages, mut logprobs, mut count) = (Sum::default(), Sum::default(), 0.0);
     for terms in batch {
         for (token, logprob) in terms.logprobs().iter().enumerate() {
             advantages.add(terms.advantage().at(token));
             logprobs.add(*logprob);
-            count += 1.0;
         }
+        count += terms.len() as f64;
     }
     let (mean_advantage, mean_logprob) = (advantages.value() / count, logprobs.value() / count);
-    let of = |terms: &TokenTerms<'_>| {
-        let rows = terms.logprobs().iter().enumerate();
-        let term = |(token, logprob): (usize, &f64)| {
-            (terms.advantage().at(token) - mean_advantage) * (logprob - mean_logprob)
-        };
-        rows.map(term).collect()
-    };
-    batch.iter().map(of).collect()
+    batch.iter().enumerate().flat_map(move |(row, terms)| {
+        let tokens = terms.logprobs().iter().enumerate();
+        tokens.map(move |(token, logprob)| {
+            let advantage = terms.advantage().at(token) - mean_advantage;
+            (advantage * (logprob - mean_logprob), row, token)
+        })
+    })
 }
 
 /// The number of tokens that a share of a batch is, at least one of any.
@@ -36,17 +38,38 @@ pub(super) fn tokens_of_share(batch: &[TokenTerms<'_>], share: f64) -> usize {
     ((share * tokens as f64) as usize).max(1).min(tokens)
 }
 
-/// The first `count` of them in the given order, in any order: what a choice of a few among all tokens needs.
-pub(super) fn first<T>(
-    mut items: Vec<T>,
+/// The first `count` of them in the given order, in any order: what a choice of a few among all tokens
+/// needs. No more than twice as many are ever kept.
+pub(super) fn first<T: Copy>(
+    items: impl Iterator<Item = T>,
     count: usize,
-    order: impl Fn(&T, &T) -> std::cmp::Ordering,
+    order: impl Fn(&T, &T) -> Ordering,
 ) -> Vec<T> {
-    if count < items.len() {
-        items.select_nth_unstable_by(count, |a, b| order(a, b));
-        items.truncate(count);
+    if count == 0 {
+        return Vec::new();
     }
-    items
+    let mut kept: Vec<T> = Vec::new();
+    // The last of the first so far: what comes after it is not among them.
+    let mut bar: Option<T> = None;
+    let thin = |kept: &mut Vec<T>| {
+        let (_, last, _) = kept.select_nth_unstable_by(count - 1, &order);
+        let last = *last;
+        kept.truncate(count);
+        last
+    };
+    for item in items {
+        if bar.is_some_and(|bar| order(&item, &bar) != Ordering::Less) {
+            continue;
+        }
+        kept.push(item);
+        if kept.len() == 2 * count {
+            bar = Some(thin(&mut kept));
+        }
+    }
+    if kept.len() > count {
+        thin(&mut kept);
+    }
+    kept
 }
 
 /// No token marked.
@@ -166,24 +189,42 @@ impl PolicyObjective for ClipCov {
     }
 
     fn marks(&self, batch: &[TokenTerms<'_>], seed: u64) -> Option<Vec<Vec<bool>>> {
-        let mut candidates = Vec::new();
-        let mut position = 0;
-        for (row, covariances) in covariances(batch).into_iter().enumerate() {
-            let terms = &batch[row];
-            for (token, covariance) in covariances.into_iter().enumerate() {
-                let inside = self.covariance_low < covariance && covariance < self.covariance_high;
-                let log_ratio = terms.logprobs()[token] - terms.old_logprobs()[token];
-                let (_, clip) = self.clip.term(log_ratio, terms.advantage().at(token));
-                if inside && clip == Clip::None {
-                    candidates.push((hash(seed, position), row, token));
-                }
-                position += 1;
-            }
-        }
+        let candidates =
+            covariances(batch)
+                .enumerate()
+                .filter_map(|(position, (covariance, row, token))| {
+                    let inside =
+                        self.covariance_low < covariance && covariance < self.covariance_high;
+                    if !inside {
+                        return None;
+                    }
+                    let terms = &batch[row];
+                    let log_ratio = terms.logprobs()[token] - terms.old_logprobs()[token];
+                    let (_, clip) = self.clip.term(log_ratio, terms.advantage().at(token));
+                    (clip == Clip::None).then(|| (hash(seed, position as u64), row, token))
+                });
         let mut marks = no_marks(batch);
         for (_, row, token) in first(candidates, tokens_of_share(batch, self.share), Ord::cmp) {
             marks[row][token] = true;
         }
         Some(marks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_those_of_a_sorted_list() {
+        let numbers: Vec<u64> = (0..1000).map(|position| hash(7, position) % 500).collect();
+        for count in [0, 1, 2, 13, 999, 1000, 5000] {
+            let mut found = first(numbers.iter().copied(), count, Ord::cmp);
+            found.sort_unstable();
+            let mut expected = numbers.clone();
+            expected.sort_unstable();
+            expected.truncate(count);
+            assert_eq!(found, expected, "{count}");
+        }
     }
 }

@@ -108,16 +108,15 @@ impl PolicyObjective for KlCov {
     }
 
     fn marks(&self, batch: &[TokenTerms<'_>], _: u64) -> Option<Vec<Vec<bool>>> {
-        let mut tokens: Vec<(f64, usize, usize)> = Vec::new();
-        for (row, covariances) in covariances(batch).into_iter().enumerate() {
-            let rows = covariances.into_iter().enumerate();
-            tokens.extend(rows.map(|(token, covariance)| (covariance, row, token)));
-        }
         let order = |a: &(f64, usize, usize), b: &(f64, usize, usize)| {
             b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)))
         };
         let mut marks = no_marks(batch);
-        for (_, row, token) in first(tokens, tokens_of_share(batch, self.share), order) {
+        for (_, row, token) in first(
+            covariances(batch),
+            tokens_of_share(batch, self.share),
+            order,
+        ) {
             marks[row][token] = true;
         }
         Some(marks)
