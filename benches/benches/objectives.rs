@@ -9,24 +9,12 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use equipoise_advantages::Group;
 use equipoise_aggregation::{Response, batch_weights};
+use equipoise_benches::numbers;
 use equipoise_objectives::{Advantage, TokenLoss, TokenTerms};
 
 const RESPONSES: usize = 512;
 const TOKENS: usize = 4096;
 const GROUP: usize = 8;
-
-/// Numbers from 0 to 1 that look random, the same in every run.
-fn numbers(count: usize, seed: u64) -> Vec<f64> {
-    let mut state = seed;
-    (0..count)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 11) as f64 / (1_u64 << 53) as f64
-        })
-        .collect()
-}
 
 struct Batch {
     logprobs: Vec<f64>,
@@ -37,17 +25,25 @@ struct Batch {
 
 impl Batch {
     fn new() -> Self {
-        let old: Vec<f64> = numbers(RESPONSES * TOKENS, 1)
+        // Between −1 and 1.
+        let random = numbers(2 * RESPONSES * TOKENS + RESPONSES);
+        let mut random = random.into_iter().map(f64::from);
+        let mut take = |count| random.by_ref().take(count).collect::<Vec<f64>>();
+        let old: Vec<f64> = take(RESPONSES * TOKENS)
             .iter()
-            .map(|x| -3.0 * x)
+            .map(|x| 1.5 * (x - 1.0))
             .collect();
-        let moves = numbers(RESPONSES * TOKENS, 2);
-        let logprobs = old.iter().zip(moves).map(|(old, x)| old + 0.6 * (x - 0.5));
+        let moves = take(RESPONSES * TOKENS);
+        let rewards = take(RESPONSES);
         Self {
-            logprobs: logprobs.collect(),
-            rewards: numbers(RESPONSES, 3)
+            logprobs: old
                 .iter()
-                .map(|x| Some(f64::from(*x > 0.5)))
+                .zip(moves)
+                .map(|(old, x)| old + 0.3 * x)
+                .collect(),
+            rewards: rewards
+                .iter()
+                .map(|x| Some(f64::from(u8::from(*x > 0.0))))
                 .collect(),
             lengths: vec![TOKENS; RESPONSES],
             old,
@@ -132,13 +128,12 @@ fn others(criterion: &mut Criterion) {
     }
     group.finish();
 
-    let advantages = numbers(RESPONSES, 4);
-    let responses: Vec<Response> = advantages
-        .iter()
-        .zip(numbers(RESPONSES, 5))
-        .map(|(advantage, length)| Response {
-            tokens: 1 + (length * TOKENS as f64) as usize,
-            advantage: advantage - 0.5,
+    let random = numbers(2 * RESPONSES);
+    let responses: Vec<Response> = random
+        .chunks_exact(2)
+        .map(|pair| Response {
+            tokens: 1 + (f64::from(pair[0].abs()) * TOKENS as f64) as usize,
+            advantage: f64::from(pair[1]),
         })
         .collect();
     let sizes = [GROUP; RESPONSES / GROUP];

@@ -216,15 +216,31 @@ pub(crate) fn fraction(
     number(estimator, option, value, "from 0 to 1", holds)
 }
 
-/// A variance chosen where nothing is whitened has no effect.
-pub(crate) fn whitening(estimator: &'static str, options: &Options) -> Result<(), Error> {
+/// What the estimators that go back from token to token have in common.
+pub(crate) struct Backwards {
+    pub(crate) gamma: f64,
+    pub(crate) kl_coefficient: f64,
+    pub(crate) whiten: bool,
+    pub(crate) correction: Correction,
+}
+
+/// Their options, checked. A variance chosen where nothing is whitened has no effect.
+pub(crate) fn backwards(estimator: &'static str, options: &Options) -> Result<Backwards, Error> {
+    let gamma = fraction(estimator, "gamma", options.gamma.unwrap_or(1.0))?;
+    let beta = options.kl_coefficient.unwrap_or(0.0);
+    let kl_coefficient = number(estimator, "kl_coefficient", beta, "a finite number", true)?;
     match (options.whiten, options.correction) {
         (Some(false), Some(_)) => Err(Error::OptionWithoutEffect {
             estimator,
             option: "correction",
             accepted: &["whiten = true"],
         }),
-        _ => Ok(()),
+        (whiten, correction) => Ok(Backwards {
+            gamma,
+            kl_coefficient,
+            whiten: whiten.unwrap_or(true),
+            correction: correction.unwrap_or(Correction::Sample),
+        }),
     }
 }
 

@@ -214,6 +214,20 @@ pub(crate) fn split<'a, T>(
     Ok(groups)
 }
 
+/// The number of responses that have a token: the N and G of the formulas.
+pub(crate) fn counted(responses: &[Response]) -> f64 {
+    responses.iter().filter(|r| r.tokens > 0).count() as f64
+}
+
+/// One weight for every response that has a token, 0 for the others.
+pub(crate) fn where_tokens(responses: &[Response], weight: impl Fn(&Response) -> f64) -> Vec<f64> {
+    let of = |response: &Response| match response.tokens {
+        0 => 0.0,
+        _ => weight(response),
+    };
+    responses.iter().map(of).collect()
+}
+
 /// Whether any response has a token to train on.
 pub(crate) fn has_tokens(responses: &[Response]) -> bool {
     responses.iter().any(|response| response.tokens > 0)

@@ -2,12 +2,12 @@
 
 use crate::{CATALOGUE, Entry, Error};
 
-/// A name that stands for an objective.
+/// A name that stands for an entry of a catalogue: of the policy objectives, or of the preference losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alias {
     /// The name.
     pub name: &'static str,
-    /// The objective of the catalogue that it stands for.
+    /// The name of the entry that it stands for.
     pub entry: &'static str,
     /// Who uses it, and how what it does there differs.
     pub note: &'static str,

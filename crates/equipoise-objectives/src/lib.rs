@@ -8,6 +8,7 @@ mod error;
 mod kl;
 mod kl_term;
 pub mod mismatch;
+mod numeric;
 mod options;
 pub mod policy;
 pub mod preference;

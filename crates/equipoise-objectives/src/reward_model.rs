@@ -24,6 +24,8 @@ pub use hinge::PairwiseHinge;
 pub use info_nce::InfoNce;
 pub use plackett_luce::plackett_luce;
 
+use crate::numeric::{log_sigmoid, sigmoid};
+
 /// Differences are cut off here, far beyond any score, so that no square overflows.
 const LARGEST_DIFFERENCE: f64 = 1e150;
 
@@ -34,12 +36,7 @@ fn difference(a: f64, b: f64) -> f64 {
 
 /// −log σ(x) and its derivative −σ(−x).
 fn negative_log_sigmoid(x: f64) -> (f64, f64) {
-    let small = (-x.abs()).exp();
-    let value = (-x).max(0.0) + small.ln_1p();
-    let upper = 1.0 / (1.0 + small);
-    let derivative = if x >= 0.0 { -small * upper } else { -upper };
-    // `max` would swallow a NaN.
-    (if x.is_nan() { x } else { value }, derivative)
+    (-log_sigmoid(x), -sigmoid(-x))
 }
 
 #[cfg(test)]

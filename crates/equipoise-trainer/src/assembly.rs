@@ -1,7 +1,7 @@
 //! From a recipe to the parts it names: problems, tokenizer, verifier, model.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use equipoise_core::{Problem, Prompt, TokenId};
 use equipoise_data::{
@@ -40,6 +40,8 @@ pub struct Assembly {
     pub decoder: Decoder,
     /// What lay beside the model it started from: tokenizer, chat template, generation settings.
     pub sidecars: Arc<Sidecars>,
+    /// The hash of what an adapter's training leaves as it is, once it has been asked for.
+    base_hash: Arc<OnceLock<String>>,
 }
 
 /// What a run has beside its weights: enough to tell its size before anything large exists.
@@ -131,6 +133,7 @@ impl Assembly {
             decoder,
             sidecars: Arc::new(sidecars),
             recipe: Arc::new(recipe),
+            base_hash: Arc::default(),
         })
     }
 
@@ -156,7 +159,7 @@ impl Assembly {
                 let adapter = directory.join(ADAPTER);
                 self.decoder.save_adapter(&adapter, base)?;
                 let path = adapter.join(BASE_HASH);
-                std::fs::write(&path, base_hash(&self.decoder)?)
+                std::fs::write(&path, self.base_hash()?)
                     .map_err(TrainError::file("write", &path))?;
             }
         }
@@ -167,6 +170,15 @@ impl Assembly {
             None => (*self.sidecars).clone(),
         };
         Ok(sidecars.write(directory)?)
+    }
+
+    /// [`base_hash`] of the model: at most once in a run, since these weights stay as they are.
+    fn base_hash(&self) -> Result<&str, TrainError> {
+        if let Some(known) = self.base_hash.get() {
+            return Ok(known);
+        }
+        let found = base_hash(&self.decoder)?;
+        Ok(self.base_hash.get_or_init(|| found))
     }
 
     /// A problem's prompt in token ids.

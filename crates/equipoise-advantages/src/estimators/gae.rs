@@ -2,7 +2,7 @@
 
 use crate::estimators::Correction;
 use crate::moments::whiten_tokens;
-use crate::options::{fraction, number, whitening};
+use crate::options::{Backwards, backwards, fraction};
 use crate::sum::bounded;
 use crate::tokens::{Tokens, rows};
 use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level, Needs};
@@ -73,17 +73,18 @@ impl Gae {
         zero_sum: false,
         source: "arXiv:1506.02438",
         build: |options| {
-            let gamma = fraction("gae", "gamma", options.gamma.unwrap_or(1.0))?;
-            let beta = options.kl_coefficient.unwrap_or(0.0);
-            let kl_coefficient = number("gae", "kl_coefficient", beta, "a finite number", true)?;
-            let whiten = options.whiten.unwrap_or(true);
-            whitening("gae", options)?;
+            let Backwards {
+                gamma,
+                kl_coefficient,
+                whiten,
+                correction,
+            } = backwards("gae", options)?;
             Ok(Box::new(Self {
                 gamma,
                 lambda: fraction("gae", "lambda", options.lambda.unwrap_or(1.0))?,
                 kl_coefficient,
                 whiten,
-                correction: options.correction.unwrap_or(Correction::Sample),
+                correction,
             }))
         },
     };

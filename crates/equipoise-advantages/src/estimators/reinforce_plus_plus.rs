@@ -2,7 +2,7 @@
 
 use crate::estimators::Correction;
 use crate::moments::whiten_tokens;
-use crate::options::{fraction, number, whitening};
+use crate::options::{Backwards, backwards};
 use crate::tokens::returns_to_go;
 use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level, Needs};
 
@@ -61,22 +61,17 @@ impl ReinforcePlusPlus {
         zero_sum: false,
         source: "arXiv:2501.03262",
         build: |options| {
-            let gamma = fraction("reinforce_plus_plus", "gamma", options.gamma.unwrap_or(1.0))?;
-            let beta = options.kl_coefficient.unwrap_or(0.0);
-            let kl_coefficient = number(
-                "reinforce_plus_plus",
-                "kl_coefficient",
-                beta,
-                "a finite number",
-                true,
-            )?;
-            let whiten = options.whiten.unwrap_or(true);
-            whitening("reinforce_plus_plus", options)?;
+            let Backwards {
+                gamma,
+                kl_coefficient,
+                whiten,
+                correction,
+            } = backwards("reinforce_plus_plus", options)?;
             Ok(Box::new(Self {
                 gamma,
                 kl_coefficient,
                 whiten,
-                correction: options.correction.unwrap_or(Correction::Sample),
+                correction,
             }))
         },
     };

@@ -2,7 +2,7 @@
 
 use crate::estimators::Correction;
 use crate::estimators::gae::Walk;
-use crate::options::{fraction, number, positive, whitening};
+use crate::options::{Backwards, backwards, fraction, positive};
 use crate::{AdvantageEstimator, Advantages, Entry, Error, Group, Level, Needs};
 
 /// VAPO (arXiv:2504.05118): one λ for the targets of the value model, another for the advantages, which grows
@@ -77,11 +77,12 @@ impl Vapo {
         zero_sum: false,
         source: "arXiv:2504.05118",
         build: |options| {
-            let gamma = fraction("vapo", "gamma", options.gamma.unwrap_or(1.0))?;
-            let beta = options.kl_coefficient.unwrap_or(0.0);
-            let kl_coefficient = number("vapo", "kl_coefficient", beta, "a finite number", true)?;
-            let whiten = options.whiten.unwrap_or(true);
-            whitening("vapo", options)?;
+            let Backwards {
+                gamma,
+                kl_coefficient,
+                whiten,
+                correction,
+            } = backwards("vapo", options)?;
             if options.lambda_policy.is_some() && options.length_alpha.is_some() {
                 return Err(Error::OptionWithoutEffect {
                     estimator: "vapo with lambda_policy",
@@ -107,7 +108,7 @@ impl Vapo {
                 length_alpha: positive("vapo", "length_alpha", length_alpha)?,
                 kl_coefficient,
                 whiten,
-                correction: options.correction.unwrap_or(Correction::Sample),
+                correction,
             }))
         },
     };

@@ -1,5 +1,6 @@
 //! Balanced Aggregation: token means inside each sign, combined by the number of responses.
 
+use crate::reducer::counted;
 use crate::{Entry, Error, Reducer, Response, Scope, Sign};
 use std::fmt;
 use std::str::FromStr;
@@ -138,7 +139,7 @@ impl Reducer for Balanced {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
+        let count = counted(responses);
         let mut members = [0.0; 2];
         let mut tokens = [0.0; 2];
         for response in responses {

@@ -1,5 +1,6 @@
 //! Balanced Aggregation for rewards with more than two values.
 
+use crate::reducer::counted;
 use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope, Sign};
 
@@ -70,7 +71,7 @@ impl Reducer for BalancedMass {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
+        let count = counted(responses);
         let signed = |sign: Sign| {
             responses
                 .iter()

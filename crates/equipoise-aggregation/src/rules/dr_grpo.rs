@@ -1,5 +1,6 @@
 //! A constant divisor instead of a length.
 
+use crate::reducer::{counted, where_tokens};
 use crate::{Entry, Reducer, Response, Scope};
 use std::num::NonZeroUsize;
 
@@ -55,12 +56,8 @@ impl Reducer for DrGrpo {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => 1.0 / (count * self.max_tokens.get() as f64),
-        };
-        responses.iter().map(weight).collect()
+        let count = counted(responses);
+        where_tokens(responses, |_| 1.0 / (count * self.max_tokens.get() as f64))
     }
 }
 

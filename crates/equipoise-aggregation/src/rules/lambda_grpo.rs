@@ -1,5 +1,6 @@
 //! Response weights that are a power of the standardised length.
 
+use crate::reducer::where_tokens;
 use crate::sum::sum;
 use crate::{Entry, Options, Reducer, Response, Scope};
 
@@ -106,10 +107,8 @@ impl Reducer for LambdaGrpo {
         let with_tokens = || responses.iter().filter(|r| r.tokens > 0).map(power);
         let largest = with_tokens().fold(0.0, f64::max);
         let total = sum(with_tokens().map(|power| (power - largest).exp()));
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => count * ((power(response) - largest).exp() / total) / tokens,
-        };
-        responses.iter().map(weight).collect()
+        where_tokens(responses, |response| {
+            count * ((power(response) - largest).exp() / total) / tokens
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! The mean over the tokens of a group, and then over the groups.
 
+use crate::reducer::where_tokens;
 use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope};
 
@@ -46,10 +47,6 @@ impl Reducer for PromptMean {
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
         let tokens = sum(responses.iter().map(Response::length));
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => 1.0 / tokens,
-        };
-        responses.iter().map(weight).collect()
+        where_tokens(responses, |_| 1.0 / tokens)
     }
 }

@@ -1,5 +1,6 @@
 //! The mean over responses of the mean over each response's tokens.
 
+use crate::reducer::{counted, where_tokens};
 use crate::{Entry, Reducer, Response, Scope};
 
 /// Averages inside each response first, then over the responses: the aggregation of GRPO
@@ -41,12 +42,8 @@ impl Reducer for SequenceMean {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => 1.0 / (count * response.length()),
-        };
-        responses.iter().map(weight).collect()
+        let count = counted(responses);
+        where_tokens(responses, |response| 1.0 / (count * response.length()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The mean over all tokens of the batch.
 
+use crate::reducer::where_tokens;
 use crate::sum::sum;
 use crate::{Entry, Reducer, Response, Scope};
 
@@ -42,11 +43,7 @@ impl Reducer for TokenMean {
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
         let total = sum(responses.iter().map(Response::length));
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => 1.0 / total,
-        };
-        responses.iter().map(weight).collect()
+        where_tokens(responses, |_| 1.0 / total)
     }
 }
 

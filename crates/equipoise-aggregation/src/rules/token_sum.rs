@@ -1,5 +1,6 @@
 //! Sums over tokens, undivided or divided by the number of responses.
 
+use crate::reducer::{counted, where_tokens};
 use crate::{Entry, Reducer, Response, Scope};
 
 /// The sum over all tokens of the batch.
@@ -84,11 +85,7 @@ impl Reducer for SequenceMeanTokenSum {
     }
 
     fn weights(&self, responses: &[Response]) -> Vec<f64> {
-        let count = responses.iter().filter(|r| r.tokens > 0).count() as f64;
-        let weight = |response: &Response| match response.tokens {
-            0 => 0.0,
-            _ => 1.0 / count,
-        };
-        responses.iter().map(weight).collect()
+        let count = counted(responses);
+        where_tokens(responses, |_| 1.0 / count)
     }
 }

@@ -139,17 +139,14 @@ impl Config {
             other: other(json),
         };
         config.validate()?;
-        match json.get("attention_dropout") {
-            None | Some(Value::Null) => {}
-            // It would act in training alone, where transformers applies it and this crate has none.
-            found => {
-                let dropout = fields.number("attention_dropout", found)?;
-                if dropout != 0.0 {
-                    return fields.unsupported(format!(
-                        "attention_dropout is {dropout}, which this crate does not have; set it to 0"
-                    ));
-                }
-            }
+        // It would act in training alone, where transformers applies it and this crate has none.
+        let dropout = fields
+            .optional_number("attention_dropout", json)?
+            .unwrap_or(0.0);
+        if dropout != 0.0 {
+            return fields.unsupported(format!(
+                "attention_dropout is {dropout}, which this crate does not have; set it to 0"
+            ));
         }
         Ok(config)
     }
@@ -254,6 +251,14 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// The number under a key, where there is one.
+    fn optional_number(&self, key: &str, place: &Value) -> Result<Option<f64>, ModelError> {
+        match place.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            found => self.number(key, found).map(Some),
+        }
+    }
+
     /// transformers 5 keeps the rotary settings in one object, earlier versions beside the rest.
     fn rotary(&self) -> impl Iterator<Item = &'a Value> {
         let keys = ["rope_parameters", "rope_scaling"].into_iter();
@@ -275,25 +280,16 @@ impl<'a> Fields<'a> {
         let scaled = |r: &'a Value| kind(r).is_some_and(|kind| kind != "default");
         // It may stand beside the rest or in a rotary object, whether positions are scaled or not.
         for place in std::iter::once(self.json).chain(self.rotary()) {
-            match place.get("partial_rotary_factor") {
-                None | Some(Value::Null) => {}
-                found => {
-                    let partial = self.number("partial_rotary_factor", found)?;
-                    if partial != 1.0 {
-                        let reason = format!("partial_rotary_factor is {partial}, not 1");
-                        return self.unsupported(reason);
-                    }
-                }
+            let partial = self.optional_number("partial_rotary_factor", place)?;
+            if let Some(partial) = partial.filter(|&partial| partial != 1.0) {
+                return self.unsupported(format!("partial_rotary_factor is {partial}, not 1"));
             }
         }
         let Some(json) = self.rotary().find(|&r| scaled(r)) else {
             return Ok(RopeScaling::Default);
         };
         let number = |key: &str| self.number(key, json.get(key));
-        let optional = |key: &str| match json.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            found => self.number(key, found).map(Some),
-        };
+        let optional = |key: &str| self.optional_number(key, json);
         let original = || match json.get("original_max_position_embeddings") {
             // As in transformers: a file without it means the model's own length.
             None | Some(Value::Null) => Ok(positions),

@@ -1,6 +1,7 @@
 //! Masks by the divergence of the policies instead of clips on their ratio.
 
 use super::{clamped_log_ratio, each_token, weighted_log};
+use crate::numeric::log1mexp;
 use crate::options::{Range, checked};
 use crate::{Clip, Entry, Error, Options, PolicyObjective, Term, TokenLoss, TokenTerms};
 
@@ -187,11 +188,6 @@ impl DppoKl {
 fn binary_divergence(logprob: f64, old: f64) -> f64 {
     let (logprob, old) = (logprob.min(0.0), old.min(0.0));
     let probability = old.exp();
-    // log(1 − p), without cancellation on either side.
-    let other = |logprob: f64| match logprob > -std::f64::consts::LN_2 {
-        true => (-logprob.exp_m1()).ln(),
-        false => (-logprob.exp()).ln_1p(),
-    };
     let rest = -old.exp_m1();
     let this = match probability {
         0.0 => 0.0,
@@ -199,7 +195,7 @@ fn binary_divergence(logprob: f64, old: f64) -> f64 {
     };
     let others = match rest {
         0.0 => 0.0,
-        _ => rest * (other(old) - other(logprob)),
+        _ => rest * (log1mexp(old) - log1mexp(logprob)),
     };
     this + others
 }

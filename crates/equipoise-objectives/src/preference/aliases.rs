@@ -1,15 +1,6 @@
 //! Other frameworks' names for the catalogue's losses.
 
-/// Another name for a loss of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alias {
-    /// The other name.
-    pub name: &'static str,
-    /// The name of the [entry](super::Entry) it stands for.
-    pub entry: &'static str,
-    /// Who uses it, what it means there, and where that differs.
-    pub note: &'static str,
-}
+use crate::Alias;
 
 /// Every alias. TRL's names are those of `loss_type`.
 pub const ALIASES: &[Alias] = &[

@@ -1,30 +1,13 @@
 //! The options of the catalogue's losses, as recipes write them.
 
 use super::{Divergence, Error, Length, Reduction};
+use crate::Setting;
 
-/// A value as a recipe writes it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Setting<'a> {
-    /// A number; whole numbers too.
-    Number(f64),
-    /// One of an option's words.
-    Word(&'a str),
-    /// True or false.
-    Flag(bool),
-}
-
-impl Setting<'_> {
-    fn wrong_kind(self, option: &'static str, expected: &'static str) -> Error {
-        let found = match self {
-            Self::Number(number) => format!("the number {number}"),
-            Self::Word(word) => format!("the word `{word}`"),
-            Self::Flag(flag) => format!("{flag}"),
-        };
-        Error::WrongKind {
-            option,
-            expected,
-            found,
-        }
+fn wrong_kind(option: &'static str, expected: &'static str, found: Setting<'_>) -> Error {
+    Error::WrongKind {
+        option,
+        expected,
+        found: found.to_string(),
     }
 }
 
@@ -37,7 +20,7 @@ impl Value for f64 {
     fn read(option: &'static str, setting: Setting<'_>) -> Result<Self, Error> {
         match setting {
             Setting::Number(number) => Ok(number),
-            _ => Err(setting.wrong_kind(option, "a number")),
+            _ => Err(wrong_kind(option, "a number", setting)),
         }
     }
 }
@@ -46,7 +29,7 @@ impl Value for bool {
     fn read(option: &'static str, setting: Setting<'_>) -> Result<Self, Error> {
         match setting {
             Setting::Flag(flag) => Ok(flag),
-            _ => Err(setting.wrong_kind(option, "true or false")),
+            _ => Err(wrong_kind(option, "true or false", setting)),
         }
     }
 }
@@ -59,7 +42,7 @@ fn word<T: Copy>(
     values: &[T],
 ) -> Result<T, Error> {
     let Setting::Word(word) = setting else {
-        return Err(setting.wrong_kind(option, "a word"));
+        return Err(wrong_kind(option, "a word", setting));
     };
     let place = known.iter().position(|name| *name == word);
     let value = place.and_then(|place| values.get(place));

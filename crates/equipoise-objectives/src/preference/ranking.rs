@@ -4,8 +4,8 @@
 //! accuracy looks at the policy's own probabilities; the accuracy of implicit rewards, which trainers
 //! report, compares them with the reference's and is another number.
 
-use super::numeric::log_sigmoid;
 use super::{Length, SequenceStats};
+use crate::numeric::log_sigmoid;
 
 /// Whether the policy ranks a pair as people do: π(y_w) ≥ π(y_l), of log-probabilities summed or
 /// averaged over tokens (the paper's R and R̃).

@@ -1,7 +1,7 @@
 //! Reference treatment: from a completion's sums to the score that margins are made of.
 
-use super::numeric::{exp_cut, log_sigmoid, log1mexp, sigmoid};
 use super::{Error, SequenceStats};
+use crate::numeric::{exp_cut, log_sigmoid, log1mexp, sigmoid};
 use std::f64::consts::LN_2;
 
 /// The f-divergence whose generator's derivative f′(t) at t = e^h becomes the score (arXiv:2309.16240).

@@ -1,7 +1,7 @@
 //! Losses of single completions that are labelled good or bad.
 
-use super::numeric::slope;
 use super::{Error, SequenceGradient, SequenceStats, log_sigmoid, sigmoid};
+use crate::numeric::slope;
 use crate::sum::sum;
 
 /// A completion and whether it is wanted.

@@ -1,8 +1,8 @@
 //! Pair weights: what a pair's loss is multiplied by.
 
 use super::core::PairTerm;
-use super::numeric::exp_cut;
 use super::{PairStats, log_sigmoid, sigmoid};
+use crate::numeric::exp_cut;
 use crate::sum::sum;
 
 /// The focal weight of φ-DPO (arXiv:2602.22601, from second-hand notes of its formula): pairs that

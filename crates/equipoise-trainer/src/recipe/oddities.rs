@@ -18,8 +18,10 @@ const BY_LENGTH: [&str; 8] = [
     "sequence_mean_token_sum",
 ];
 
-/// Rules that look at the sign of an advantage.
-const BY_SIGN: [&str; 3] = ["balanced", "balanced_mass", "adaptive"];
+/// Whether the rule looks at the sign of an advantage.
+pub(super) fn looks_at_signs(rule: &str) -> bool {
+    ["balanced", "balanced_mass", "adaptive"].contains(&rule)
+}
 
 /// Whether every group's advantages add up to 0, so that both signs occur or neither.
 fn centred(estimator: &str) -> bool {
@@ -58,7 +60,7 @@ impl RlStage {
             ),
         );
         note(
-            BY_SIGN.contains(&rule) && !centred(estimator),
+            looks_at_signs(rule) && !centred(estimator),
             format!(
                 "advantages of {estimator} need not have both signs in a group; where they have one, \
                  {rule} is the token mean of the group"

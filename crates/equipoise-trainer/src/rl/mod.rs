@@ -128,18 +128,21 @@ impl Rl {
     ) -> Result<equipoise_advantages::Advantages, TrainError> {
         let samples = self.stage.samples_per_prompt;
         let (rewards, lengths) = (rollout.rewards(), rollout.lengths());
-        let parts = rollout.reward_parts();
-        let rows: Vec<Vec<&[Option<f64>]>> = (0..rewards.len() / samples)
-            .map(|group| {
-                let of_group = group * samples..(group + 1) * samples;
-                parts
-                    .iter()
-                    .map(|part| &part.scores[of_group.clone()])
+        let needs = self.parts.estimator.needs();
+        let parts = match needs.reward_parts {
+            true => rollout.reward_parts(),
+            false => Vec::new(),
+        };
+        let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
+        let rows: Vec<Vec<&[Option<f64>]>> = (0..rewards.len())
+            .step_by(samples)
+            .map(|first| {
+                let scores = parts.iter().map(|part| &part.scores[..]);
+                scores
+                    .map(|scores| &scores[first..first + samples])
                     .collect()
             })
             .collect();
-        let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
-        let needs = self.parts.estimator.needs();
         let groups = rewards
             .chunks(samples)
             .zip(lengths.chunks(samples))

@@ -1,7 +1,7 @@
 //! Anchored preference optimisation.
 
 use super::{Core, PairTerm};
-use crate::preference::numeric::slope;
+use crate::numeric::slope;
 use crate::preference::sigmoid;
 
 /// APO-zero (arXiv:2408.06266, Eq. 7): for chosen completions better than what the model writes.

@@ -1,7 +1,7 @@
 //! EXO: reverse KL from the model's preference to the smoothed label.
 
 use super::{Core, PairTerm};
-use crate::preference::numeric::slope;
+use crate::numeric::slope;
 use crate::preference::{log_sigmoid, sigmoid};
 
 /// Efficient exact optimisation for pairs (arXiv:2402.00856, Eq. 16): the KL divergence of the

@@ -2,6 +2,7 @@
 
 use super::super::choice::Choice;
 use super::super::error::{Problem, nearest};
+use super::super::oddities::looks_at_signs;
 use super::super::presets::{PRESETS, Preset};
 use super::super::rl::RlStage;
 use super::super::sampling::SamplerSection;
@@ -129,7 +130,7 @@ impl Checker {
             self.no_effect("kl_aggregation", stage.kl_aggregation.is_some(), reason);
         }
         let by_sign = stage.kl_aggregation.as_ref().map(Choice::name);
-        let by_sign = by_sign.filter(|rule| rule.starts_with("balanced") || *rule == "adaptive");
+        let by_sign = by_sign.filter(|rule| looks_at_signs(rule));
         self.that(by_sign.is_none(), "kl_aggregation", || {
             format!(
                 "cannot be {}: a divergence has no sign to balance; use token_mean",

@@ -1,8 +1,8 @@
-//! The few functions all preference losses are made of, written so that nothing overflows.
+//! The few functions many losses are made of, written so that nothing overflows.
 
 /// Exponents are cut off here before they are exponentiated; e⁸⁰ is about 5.5 · 10³⁴. TRL cuts the
 /// exponents of its α-divergence at the same place.
-pub(super) const LARGEST_EXPONENT: f64 = 80.0;
+pub(crate) const LARGEST_EXPONENT: f64 = 80.0;
 
 /// The logistic function σ(x) = 1 / (1 + e⁻ˣ), between 0 and 1, without overflow on either side.
 ///
@@ -60,7 +60,7 @@ pub fn log1mexp(x: f64) -> f64 {
 }
 
 /// eˣ with the exponent cut off at [`LARGEST_EXPONENT`], and its derivative, 0 where it was cut off.
-pub(super) fn exp_cut(x: f64) -> (f64, f64) {
+pub(crate) fn exp_cut(x: f64) -> (f64, f64) {
     if x > LARGEST_EXPONENT {
         (LARGEST_EXPONENT.exp(), 0.0)
     } else {
@@ -70,7 +70,7 @@ pub(super) fn exp_cut(x: f64) -> (f64, f64) {
 }
 
 /// σ(x) σ(−x), the derivative of σ.
-pub(super) fn slope(x: f64) -> f64 {
+pub(crate) fn slope(x: f64) -> f64 {
     sigmoid(x) * sigmoid(-x)
 }
 
