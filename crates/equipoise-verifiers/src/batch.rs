@@ -8,25 +8,48 @@ use rayon::prelude::*;
 
 use crate::verdict::{Verdict, Verifier};
 
-/// Judges every completion, in parallel on rayon's current thread pool; the verdicts are in the
-/// order of the completions.
+/// Judges every completion with [`Verifier::verify_batch`]; the verdicts are in the order of the
+/// completions.
 ///
 /// A verifier that panics on a completion, or rewards it with a number that is not finite, makes
-/// that completion [`Verdict::Unscorable`] and no other.
+/// that completion [`Verdict::Unscorable`] and no other. One whose own `verify_batch` panics, or
+/// answers with another number of verdicts, makes all of them unscorable.
 pub fn verify_all(verifier: &dyn Verifier, completions: &[(&Problem, &str)]) -> Vec<Verdict> {
+    let name = verifier.name();
+    // Verdicts that unwinding prevented are replaced whole, so nothing half-made is seen.
+    let verify = AssertUnwindSafe(|| verifier.verify_batch(completions));
+    let broken = match catch_unwind(verify) {
+        Ok(verdicts) if verdicts.len() == completions.len() => {
+            return verdicts
+                .into_iter()
+                .zip(completions)
+                .map(|(verdict, (problem, _))| verdict.checked(problem, name))
+                .collect();
+        }
+        Ok(verdicts) => format!(
+            "{name} gave {} verdicts on {} completions",
+            verdicts.len(),
+            completions.len()
+        ),
+        Err(panic) => format!("{name} panicked: {}", message(&*panic)),
+    };
+    let unscorable = |(problem, _): &(&Problem, &str)| Verdict::unscorable(problem, &broken);
+    completions.iter().map(unscorable).collect()
+}
+
+/// [`Verifier::verify`] on every completion, in parallel, where a panic costs one verdict.
+pub(crate) fn one_by_one<V: Verifier + ?Sized>(
+    verifier: &V,
+    completions: &[(&Problem, &str)],
+) -> Vec<Verdict> {
     completions
         .par_iter()
         .map(|&(problem, completion)| {
-            // A verdict that unwinding prevented is replaced whole, so nothing half-made is seen.
             let verify = AssertUnwindSafe(|| verifier.verify(problem, completion));
-            match catch_unwind(verify) {
-                Ok(verdict) => verdict.checked(problem, verifier.name()),
-                Err(panic) => {
-                    let message = message(&*panic);
-                    let name = verifier.name();
-                    Verdict::unscorable(problem, format_args!("{name} panicked: {message}"))
-                }
-            }
+            catch_unwind(verify).unwrap_or_else(|panic| {
+                let (name, message) = (verifier.name(), message(&*panic));
+                Verdict::unscorable(problem, format_args!("{name} panicked: {message}"))
+            })
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use equipoise_core::Problem;
 
-use crate::verdict::{Part, Verdict, Verifier};
+use crate::verdict::{Verdict, Verifier};
 
 /// Rewards 1 if the completion is one block between two tags followed by an answer, else 0:
 ///
@@ -46,14 +46,6 @@ impl Verifier for Format {
 
     fn verify(&self, _: &Problem, completion: &str) -> Verdict {
         let score = f64::from(u8::from(self.matches(completion)));
-        Verdict::Scored {
-            reward: score,
-            correct: None,
-            parts: vec![Part {
-                name: self.name().to_owned(),
-                score,
-                weight: 1.0,
-            }],
-        }
+        Verdict::score(self.name(), score)
     }
 }

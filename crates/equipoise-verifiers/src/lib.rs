@@ -15,5 +15,5 @@ pub use countdown::CountdownExpression;
 pub use exact_number::ExactNumber;
 pub use extraction::Extraction;
 pub use format::Format;
-pub use verdict::{Part, Verdict, Verifier};
+pub use verdict::{Explanation, Part, Verdict, Verifier};
 pub use weighted::{InvalidWeights, Weighted};

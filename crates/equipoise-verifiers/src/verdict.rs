@@ -15,6 +15,59 @@ pub trait Verifier: Send + Sync + std::fmt::Debug {
     /// Judges `completion`, the text a model produced for `problem`, without the prompt and without
     /// the end-of-sequence token.
     fn verify(&self, problem: &Problem, completion: &str) -> Verdict;
+
+    /// Judges many completions; the verdicts are in their order, and each is what
+    /// [`verify`](Self::verify) says of that completion alone.
+    ///
+    /// By default every completion is a task of rayon's current thread pool. A verifier that waits
+    /// for others, such as a judge behind a network, or that works on batches, such as a reward
+    /// model, does better. [`verify_all`](crate::verify_all) is the way to call it.
+    fn verify_batch(&self, completions: &[(&Problem, &str)]) -> Vec<Verdict> {
+        crate::batch::one_by_one(self, completions)
+    }
+
+    /// What [`verify`](Self::verify) says, and how it was decided: for people, not for training.
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
+        Explanation::of(self.verify(problem, completion))
+    }
+}
+
+/// A verdict with the way to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What the verifier took for the completion's answer; `None` if it found none, or looks for
+    /// none.
+    pub extracted: Option<String>,
+    /// The decision in one sentence.
+    pub why: String,
+    /// What led to it, in order: one thing that was tried or found each.
+    pub steps: Vec<String>,
+}
+
+impl Explanation {
+    /// The explanation of a verdict that has nothing to add: its outcome in words.
+    pub fn of(verdict: Verdict) -> Self {
+        let why = match &verdict {
+            Verdict::Scored {
+                correct: Some(true),
+                ..
+            } => "right".to_owned(),
+            Verdict::Scored {
+                correct: Some(false),
+                ..
+            } => "wrong".to_owned(),
+            Verdict::Scored { reward, .. } => format!("rewarded with {reward}"),
+            Verdict::Unscorable { why } => why.clone(),
+        };
+        Self {
+            verdict,
+            extracted: None,
+            why,
+            steps: Vec::new(),
+        }
+    }
 }
 
 /// What a verifier says about a completion.
@@ -58,6 +111,19 @@ impl Verdict {
         Self::Scored {
             reward: score,
             correct: Some(correct),
+            parts: vec![Part {
+                name: name.to_owned(),
+                score,
+                weight: 1.0,
+            }],
+        }
+    }
+
+    /// The verdict of a verifier that does not look at the answer.
+    pub fn score(name: &str, score: f64) -> Self {
+        Self::Scored {
+            reward: score,
+            correct: None,
             parts: vec![Part {
                 name: name.to_owned(),
                 score,

@@ -3,7 +3,8 @@
 use equipoise_core::Problem;
 use thiserror::Error;
 
-use crate::verdict::{Part, Verdict, Verifier};
+use crate::batch::verify_all;
+use crate::verdict::{Explanation, Part, Verdict, Verifier};
 
 /// The weighted sum of several verifiers' rewards.
 ///
@@ -41,20 +42,15 @@ impl Weighted {
         }
         Ok(Self { parts })
     }
-}
 
-impl Verifier for Weighted {
-    fn name(&self) -> &str {
-        "weighted"
-    }
-
-    fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
+    /// The verdict that the parts' `verdicts`, checked and in order, make together.
+    fn sum(&self, problem: &Problem, verdicts: impl Iterator<Item = Verdict>) -> Verdict {
         let mut total = 0.0;
         let mut all_correct = None;
         let mut scored = Vec::with_capacity(self.parts.len());
-        for (verifier, weight) in &self.parts {
+        for ((verifier, weight), verdict) in self.parts.iter().zip(verdicts) {
             let name = verifier.name();
-            match verifier.verify(problem, completion).checked(problem, name) {
+            match verdict {
                 Verdict::Scored {
                     reward, correct, ..
                 } => {
@@ -81,6 +77,57 @@ impl Verifier for Weighted {
             parts: scored,
         }
         .checked(problem, self.name())
+    }
+}
+
+impl Verifier for Weighted {
+    fn name(&self) -> &str {
+        "weighted"
+    }
+
+    fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
+        let verdicts = self.parts.iter().map(|(verifier, _)| {
+            verifier
+                .verify(problem, completion)
+                .checked(problem, verifier.name())
+        });
+        self.sum(problem, verdicts)
+    }
+
+    fn verify_batch(&self, completions: &[(&Problem, &str)]) -> Vec<Verdict> {
+        let mut columns: Vec<_> = self
+            .parts
+            .iter()
+            .map(|(verifier, _)| verify_all(&**verifier, completions).into_iter())
+            .collect();
+        completions
+            .iter()
+            .map(|(problem, _)| self.sum(problem, columns.iter_mut().flat_map(Iterator::next)))
+            .collect()
+    }
+
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
+        let parts: Vec<Explanation> = self
+            .parts
+            .iter()
+            .map(|(verifier, _)| verifier.explain(problem, completion))
+            .collect();
+        let verdict = self.sum(problem, parts.iter().map(|part| part.verdict.clone()));
+        let mut explanation = Explanation::of(verdict);
+        for ((verifier, weight), part) in self.parts.iter().zip(parts) {
+            let name = verifier.name();
+            let reward = match part.verdict.reward() {
+                Some(reward) => format!("{weight} × {reward}"),
+                None => "unscorable".to_owned(),
+            };
+            explanation
+                .steps
+                .push(format!("{name}: {reward}: {}", part.why));
+            let inner = part.steps.iter().map(|step| format!("{name}: {step}"));
+            explanation.steps.extend(inner);
+            explanation.extracted = explanation.extracted.or(part.extracted);
+        }
+        explanation
     }
 }
 
