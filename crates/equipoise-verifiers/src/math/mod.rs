@@ -1,0 +1,199 @@
+//! Answers to mathematical problems, compared by what they say.
+
+mod compare;
+mod exact;
+mod expression;
+mod lexer;
+mod normal;
+mod numeric;
+mod parser;
+mod places;
+mod read;
+mod sets;
+mod token;
+mod units;
+
+use equipoise_core::Problem;
+
+pub use places::Place;
+
+use crate::verdict::{Explanation, Verdict, Verifier};
+use compare::Rules;
+use read::Reading;
+
+/// Rewards 1 if the completion's answer says the same as the problem's, however it is written, else 0.
+///
+/// Understood are numbers (decimals, fractions, mixed numbers, percentages, thousands separators,
+/// scientific notation, bases), units and currencies, π, e, roots, powers, logarithms and
+/// trigonometric functions, complex numbers, expressions in any number of variables, tuples,
+/// intervals, sets and unions, matrices, equations and inequalities, and words; in LaTeX, in plain
+/// text and in a mixture of both. No answer makes it fail or hang: everything it does is bounded by
+/// the length of the answer.
+///
+/// Two scalars are compared exactly if both are fractions of whole numbers, then by a normal form of
+/// quotients of polynomials, then by their values at seeded points. A number with a decimal point is
+/// compared to [`decimals`](Self::decimals) places, so 0.333333 is one third and 0.33 is not.
+///
+/// ```
+/// use equipoise_core::Problem;
+/// use equipoise_verifiers::{Math, Verifier};
+///
+/// let problem = Problem {
+///     id: 0,
+///     prompt: "Solve 4x² = 3.".into(),
+///     answer: r"\pm\frac{\sqrt{3}}{2}".into(),
+///     source: "example".into(),
+/// };
+/// let reward = |completion| Math::default().verify(&problem, completion).reward();
+/// assert_eq!(reward(r"So x² = 3/4, and \boxed{x = \sqrt{0.75} \text{ or } x = -\sqrt{3/4}}"), Some(1.0));
+/// assert_eq!(reward(r"The answer is $\frac{\sqrt{3}}{2}$."), Some(0.0)); // one of two
+/// ```
+///
+/// A completion without an answer that can be read is wrong. A problem without one is unscorable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Math {
+    /// Where the completion's answer may stand, in the order in which the places are tried: the first
+    /// place at which something readable stands decides.
+    pub places: Vec<Place>,
+    /// The decimal places to which a number with a decimal point is compared; 6 as in Math-Verify.
+    pub decimals: u32,
+    /// Whether an inequality is right where the problem's answer is an interval: `x > 2` for
+    /// `(2, ∞)`. The other way round always is. False as in Math-Verify.
+    pub relations_as_sets: bool,
+}
+
+impl Default for Math {
+    fn default() -> Self {
+        Self {
+            places: Place::ALL.to_vec(),
+            decimals: 6,
+            relations_as_sets: false,
+        }
+    }
+}
+
+impl Math {
+    /// The problem's answer: boxed, behind `####`, or all of it.
+    fn gold(&self, problem: &Problem) -> Reading {
+        let answer = problem.answer.as_str();
+        for place in [Place::Boxed, Place::Hashes] {
+            if let Some(found) = place.find(answer) {
+                return Reading::of(&found);
+            }
+        }
+        let whole = Reading::of(answer);
+        if whole.prose || whole.value.is_err() {
+            // "The answer is $5$" as a gold answer.
+            for place in [Place::Phrase, Place::Formula] {
+                if let Some(found) = place.find(answer).map(|found| Reading::of(&found))
+                    && found.value.is_ok()
+                {
+                    return found;
+                }
+            }
+        }
+        whole
+    }
+
+    /// The completion's answer, and where it was found.
+    fn answer(&self, completion: &str) -> Option<(Place, Reading)> {
+        // Thoughts are not the answer.
+        let text = completion.rsplit("</think>").next().unwrap_or(completion);
+        let mut unreadable = None;
+        for &place in &self.places {
+            let Some(found) = place.find(text) else {
+                continue;
+            };
+            let reading = Reading::of(&found);
+            let asked = matches!(place, Place::Boxed | Place::Hashes);
+            if reading.value.is_ok() && (asked || !reading.prose) {
+                return Some((place, reading));
+            }
+            if unreadable.is_none() && !reading.text.is_empty() && (asked || !reading.prose) {
+                unreadable = Some((place, reading));
+            }
+        }
+        unreadable
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            decimals: self.decimals,
+            relations_as_sets: self.relations_as_sets,
+        }
+    }
+
+    /// The verdict, the answer that was found, and how it came about.
+    fn decide(&self, problem: &Problem, completion: &str, explain: bool) -> Explanation {
+        let gold = self.gold(problem);
+        let mut steps = Vec::new();
+        if gold.text.is_empty() {
+            let verdict = Verdict::unscorable(problem, "the problem has no answer");
+            return Explanation::of(verdict);
+        }
+        let answer = self.answer(completion);
+        if explain {
+            steps.push(format!(
+                "the gold answer {:?} is {}",
+                gold.text,
+                described(&gold)
+            ));
+            steps.push(match &answer {
+                None => "the completion has no answer".into(),
+                Some((place, reading)) => {
+                    let (place, what) = (place.words(), described(reading));
+                    format!(
+                        "the answer {:?} was found {place} and is {what}",
+                        reading.text
+                    )
+                }
+            });
+        }
+        let right = answer
+            .as_ref()
+            .is_some_and(|(_, answer)| gold.matches(answer, &self.rules()));
+        let unclear = gold.value.as_ref().err();
+        let verdict = match unclear {
+            Some(why) if !right && answer.is_some() => {
+                let why = format_args!("the answer {:?} cannot be read: {why}", problem.answer);
+                Verdict::unscorable(problem, why)
+            }
+            _ => Verdict::answer(self.name(), right),
+        };
+        let extracted = answer.map(|(_, reading)| reading.text);
+        let why = match (&verdict, &extracted) {
+            (Verdict::Unscorable { why }, _) => why.clone(),
+            (_, None) => "wrong: the completion has no answer".into(),
+            (_, Some(found)) if right => format!("right: {found:?} is {:?}", gold.text),
+            (_, Some(found)) => format!("wrong: {found:?} is not {:?}", gold.text),
+        };
+        Explanation {
+            verdict,
+            extracted,
+            why,
+            steps,
+        }
+    }
+}
+
+/// What a reading is, in words.
+fn described(reading: &Reading) -> String {
+    match &reading.value {
+        Ok(value) => parser::kind(value).to_owned(),
+        Err(why) => format!("not understood ({why}), so it is compared sign by sign"),
+    }
+}
+
+impl Verifier for Math {
+    fn name(&self) -> &str {
+        "math"
+    }
+
+    fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
+        self.decide(problem, completion, false).verdict
+    }
+
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
+        self.decide(problem, completion, true)
+    }
+}
