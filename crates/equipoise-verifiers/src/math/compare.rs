@@ -7,7 +7,7 @@ use num_rational::BigRational;
 use num_traits::Signed as _;
 
 use super::exact;
-use super::expression::{Constant, Expression, Number, Relation, Value};
+use super::expression::{Bracket, Constant, Expression, Number, Relation, Value};
 use super::normal;
 use super::numeric;
 use super::sets::RealSet;
@@ -17,8 +17,8 @@ use super::sets::RealSet;
 pub(super) struct Rules {
     /// The decimal places to which a number with a decimal point is compared.
     pub(super) decimals: u32,
-    /// Whether an inequality answers a question whose gold is a set.
-    pub(super) relations_as_sets: bool,
+    /// Whether an inequality can say the same as a pair in round brackets, which may be a point.
+    pub(super) points_as_intervals: bool,
 }
 
 impl Rules {
@@ -45,8 +45,8 @@ impl Rules {
         match (gold, answer) {
             (Value::Chain { .. }, Value::Chain { .. }) => self.chains(gold, answer),
             (Value::Chain { .. }, other) if is_set(other) => same_numbers(gold, other),
-            (gold, Value::Chain { .. }) if is_set(gold) && self.relations_as_sets => {
-                same_numbers(gold, answer)
+            (gold, Value::Chain { .. }) if is_set(gold) => {
+                (self.points_as_intervals || !may_be_point(gold)) && same_numbers(gold, answer)
             }
             (Value::Scalar(gold), Value::Scalar(answer)) => self.scalars(gold, answer),
             (Value::Text(_), _) | (_, Value::Text(_)) => same_words(gold, answer),
@@ -341,6 +341,15 @@ fn is_set(value: &Value) -> bool {
             | Value::Combined(..)
             | Value::Condition(_)
     )
+}
+
+/// Whether a set may as well be a point: two numbers in round brackets, none of them infinite.
+fn may_be_point(value: &Value) -> bool {
+    let Value::Bracketed { open, items, close } = value else {
+        return false;
+    };
+    let finite = |item: &Value| !matches!(item, Value::Scalar(e) if infinite(e).is_some());
+    (*open, *close) == (Bracket::Round, Bracket::Round) && items.iter().all(finite)
 }
 
 /// The members of what has finitely many.

@@ -199,7 +199,7 @@ impl Expression {
     pub(super) fn only_symbols(&self) -> bool {
         match self {
             Self::Symbol(_) => true,
-            Self::Product(parts) => parts.iter().all(Self::only_symbols),
+            Self::Product(parts) | Self::Sum(parts) => parts.iter().all(Self::only_symbols),
             Self::Apply(Function::Named(_), _) => true,
             _ => false,
         }
@@ -260,6 +260,39 @@ pub(super) enum Value {
     },
     /// Words.
     Text(String),
+}
+
+impl Value {
+    /// The same with `value` in place of the variable `name`.
+    pub(super) fn with(&self, name: &str, value: &Expression) -> Self {
+        let inner = |part: &Self| part.with(name, value);
+        let all = |parts: &[Self]| parts.iter().map(inner).collect();
+        let pair = |parts: &[Self; 2]| Box::new([inner(&parts[0]), inner(&parts[1])]);
+        match self {
+            Self::Scalar(expression) => Self::Scalar(expression.with(name, value)),
+            Self::Bracketed { open, items, close } => Self::Bracketed {
+                open: *open,
+                items: all(items),
+                close: *close,
+            },
+            Self::Set(items) => Self::Set(all(items)),
+            Self::List(items) => Self::List(all(items)),
+            Self::Matrix(rows) => {
+                let row = |row: &Vec<Expression>| row.iter().map(|e| e.with(name, value)).collect();
+                Self::Matrix(rows.iter().map(row).collect())
+            }
+            Self::Combined(how, parts) => Self::Combined(*how, pair(parts)),
+            Self::Condition(parts) => Self::Condition(pair(parts)),
+            Self::Chain { first, rest } => Self::Chain {
+                first: Box::new(inner(first)),
+                rest: rest
+                    .iter()
+                    .map(|(relation, side)| (*relation, inner(side)))
+                    .collect(),
+            },
+            Self::Named(_) | Self::Text(_) => self.clone(),
+        }
+    }
 }
 
 /// A bracket.

@@ -10,6 +10,7 @@ use winnow::token::{any, literal, one_of, take_while};
 
 use super::expression::{Constant, NamedSet, Relation};
 use super::token::{Token, character, command, function, greek};
+use super::units;
 
 /// A token, and whether white space stands before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,13 @@ pub(super) fn lexemes(text: &str) -> std::result::Result<Vec<Lexeme<'_>>, String
         let spaced = input.len() != before;
         let start = input;
         match token(&mut input) {
+            Ok(Token::Word(word)) if is_product(word) => {
+                for (at, letter) in word.chars().enumerate() {
+                    let spaced = spaced && at == 0;
+                    let token = single(letter);
+                    found.push(Lexeme { token, spaced });
+                }
+            }
             Ok(token) => found.push(Lexeme { token, spaced }),
             Err(_) => {
                 let shown: String = start.chars().take(20).collect();
@@ -43,7 +51,7 @@ pub(super) fn lexemes(text: &str) -> std::result::Result<Vec<Lexeme<'_>>, String
 
 /// White space, and commands that only change how things look.
 fn blank(input: &mut &str) -> Result<()> {
-    const LOOKS: [&str; 30] = [
+    const LOOKS: [&str; 29] = [
         "left",
         "right",
         "middle",
@@ -66,7 +74,6 @@ fn blank(input: &mut &str) -> Result<()> {
         "qquad",
         "thinspace",
         "enspace",
-        "mathrm",
         "rm",
         "bf",
         "it",
@@ -200,11 +207,12 @@ fn named<'a>(input: &mut &'a str) -> Result<Token<'a>> {
             Some(token) => token,
             // `\pir` is no command, but `\pi` followed by `r` is.
             None => {
-                let known = (1..word.len())
-                    .rev()
-                    .find(|&end| command(&word[..end]).is_some());
-                let Some((end, token)) = known.and_then(|end| Some((end, command(&word[..end])?)))
-                else {
+                let symbol = |end: &usize| {
+                    let token = command(&word[..*end])?;
+                    let kind = matches!(token, Token::Constant(_) | Token::Name(_) | Token::Times);
+                    kind.then_some((*end, token))
+                };
+                let Some((end, token)) = (2..word.len()).rev().find_map(|end| symbol(&end)) else {
                     *input = start;
                     return winnow::combinator::fail.parse_next(input);
                 };
@@ -270,11 +278,29 @@ fn letters<'a>(input: &mut &'a str) -> Result<Token<'a>> {
     }
     let mut characters = word.chars();
     match (characters.next(), characters.next()) {
-        (Some('e'), None) => Ok(Token::Constant(Constant::E)),
-        (Some('i'), None) => Ok(Token::Constant(Constant::I)),
-        (Some(letter), None) => Ok(Token::Name(letter.to_lowercase().collect())),
+        (Some(letter), None) => Ok(single(letter)),
         _ => Ok(Token::Word(word)),
     }
+}
+
+/// One letter: a variable, unless it is one of the two that are constants.
+fn single(letter: char) -> Token<'static> {
+    match letter {
+        'e' => Token::Constant(Constant::E),
+        'i' => Token::Constant(Constant::I),
+        _ => Token::Name(letter.to_lowercase().collect()),
+    }
+}
+
+/// Whether letters without a sign between them are variables: few, and not a word or a unit.
+fn is_product(word: &str) -> bool {
+    const WORDS: [&str; 26] = [
+        "yes", "no", "is", "the", "so", "of", "are", "we", "to", "it", "has", "was", "for", "by",
+        "if", "get", "odd", "red", "one", "two", "six", "ten", "all", "not", "or", "rs",
+    ];
+    word.chars().count() <= 3
+        && !units::is_word(word)
+        && !WORDS.contains(&word.to_lowercase().as_str())
 }
 
 /// Words that are signs.
@@ -290,6 +316,8 @@ fn plain_word(word: &str) -> Option<Token<'static>> {
         "degrees" | "degree" | "deg" => Token::Degree,
         "times" => Token::Times,
         "mod" => Token::Modulo,
+        // A ratio: "3 to 2".
+        "to" => Token::Colon,
         "ohm" | "ell" | "mu" | "nu" | "xi" | "chi" | "eta" | "tau" | "phi" | "psi" | "rho" => {
             greek(&lower)?
         }

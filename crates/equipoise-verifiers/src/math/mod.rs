@@ -57,9 +57,10 @@ pub struct Math {
     pub places: Vec<Place>,
     /// The decimal places to which a number with a decimal point is compared; 6 as in Math-Verify.
     pub decimals: u32,
-    /// Whether an inequality is right where the problem's answer is an interval: `x > 2` for
-    /// `(2, ∞)`. The other way round always is. False as in Math-Verify.
-    pub relations_as_sets: bool,
+    /// Whether the inequality `1 < x < 2` is right where the problem's answer is `(1, 2)`, which may be
+    /// an interval or a point. False unless it is set; an interval that cannot be a point, such as
+    /// `[1, 2]` or `(2, ∞)`, is always compared with an inequality.
+    pub points_as_intervals: bool,
 }
 
 impl Default for Math {
@@ -67,7 +68,7 @@ impl Default for Math {
         Self {
             places: Place::ALL.to_vec(),
             decimals: 6,
-            relations_as_sets: false,
+            points_as_intervals: false,
         }
     }
 }
@@ -96,7 +97,7 @@ impl Math {
     }
 
     /// The completion's answer, and where it was found.
-    fn answer(&self, completion: &str) -> Option<(Place, Reading)> {
+    fn answer(&self, gold: &Reading, completion: &str) -> Option<(Place, Reading)> {
         // Thoughts are not the answer.
         let text = completion.rsplit("</think>").next().unwrap_or(completion);
         let mut unreadable = None;
@@ -104,6 +105,9 @@ impl Math {
             let Some(found) = place.find(text) else {
                 continue;
             };
+            if place == Place::Whole && gold.is_choice() && read::leading_choice(&found).is_some() {
+                return Some((place, Reading::of(&found)));
+            }
             let reading = Reading::of(&found);
             let asked = matches!(place, Place::Boxed | Place::Hashes);
             if reading.value.is_ok() && (asked || !reading.prose) {
@@ -111,6 +115,10 @@ impl Math {
             }
             if unreadable.is_none() && !reading.text.is_empty() && (asked || !reading.prose) {
                 unreadable = Some((place, reading));
+                // What is an answer and nothing else is not searched for numbers.
+                if place == Place::Whole && !found.contains('=') {
+                    break;
+                }
             }
         }
         unreadable
@@ -119,7 +127,7 @@ impl Math {
     fn rules(&self) -> Rules {
         Rules {
             decimals: self.decimals,
-            relations_as_sets: self.relations_as_sets,
+            points_as_intervals: self.points_as_intervals,
         }
     }
 
@@ -131,7 +139,7 @@ impl Math {
             let verdict = Verdict::unscorable(problem, "the problem has no answer");
             return Explanation::of(verdict);
         }
-        let answer = self.answer(completion);
+        let answer = self.answer(&gold, completion);
         if explain {
             steps.push(format!(
                 "the gold answer {:?} is {}",

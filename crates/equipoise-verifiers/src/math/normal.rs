@@ -171,11 +171,12 @@ impl Polynomial {
         }
     }
 
-    fn spell(&self, atoms: &Atoms, out: &mut String) {
+    /// A text that is the same for the same polynomial, over one table of atoms.
+    fn spell(&self, out: &mut String) {
         for (monomial, coefficient) in &self.0 {
             let _ = write!(out, "{coefficient:+}");
             for (atom, exponent) in monomial {
-                let _ = write!(out, "*{:?}^{exponent}", atoms.0.get(*atom));
+                let _ = write!(out, "*a{atom}^{exponent}");
             }
         }
     }
@@ -268,11 +269,11 @@ impl Form {
         Some(self.above.as_constant()? / below)
     }
 
-    fn spell(&self, atoms: &Atoms) -> String {
+    fn spell(&self) -> String {
         let mut out = String::new();
-        self.above.spell(atoms, &mut out);
+        self.above.spell(&mut out);
         out.push('/');
-        self.below.spell(atoms, &mut out);
+        self.below.spell(&mut out);
         out
     }
 }
@@ -335,7 +336,7 @@ fn form(expression: &Expression, atoms: &mut Atoms) -> Option<Form> {
             for argument in arguments {
                 // An angle in degrees is not the same as the bare number.
                 let unit = argument.any(&|part| matches!(part, Expression::Degrees(_)));
-                let spelled = form(argument, atoms)?.spell(atoms);
+                let spelled = form(argument, atoms)?.spell();
                 let _ = write!(name, "({spelled}{})", if unit { "°" } else { "" });
             }
             atom(atoms, Atom::Opaque(name))
@@ -359,7 +360,7 @@ fn power(base: &Expression, exponent: &Expression, atoms: &mut Atoms) -> Option<
 }
 
 fn opaque(base: &Form, exponent: &Form, atoms: &mut Atoms) -> Option<Form> {
-    let name = format!("{}^({})", base.spell(atoms), exponent.spell(atoms));
+    let name = format!("{}^({})", base.spell(), exponent.spell());
     let number = atoms.number(Atom::Opaque(name));
     Some(Form::whole(Polynomial::atom(number)))
 }

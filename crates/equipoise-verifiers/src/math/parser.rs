@@ -39,6 +39,9 @@ pub(super) fn parse(lexemes: &[Lexeme<'_>]) -> Result<Value, String> {
     };
     let value = parser.list()?;
     match parser.peek() {
+        None if lexemes.iter().any(|lexeme| is_sign(&lexeme.token)) => {
+            Ok(listed(both_signs(value)))
+        }
         None => Ok(value),
         Some(token) => Err(format!("{token:?} is unexpected")),
     }
@@ -158,7 +161,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 Some(Token::Without) => Combination::Difference,
                 // A set and another with the letter U between them.
                 Some(Token::Name(name)) if name == "u" && is_set(&left) => Combination::Union,
-                _ => return Ok(both_signs(left)),
+                _ => return Ok(left),
             };
             self.advance();
             let right = self.sum()?;
@@ -315,6 +318,10 @@ fn listed(mut items: Vec<Value>) -> Value {
     Value::List(items)
 }
 
+fn is_sign(token: &Token<'_>) -> bool {
+    matches!(token, Token::PlusMinus | Token::MinusPlus)
+}
+
 /// The scalar that a value is.
 fn scalar(value: Value) -> Parsed<Expression> {
     match value {
@@ -426,15 +433,31 @@ fn added(left: Value, right: Value) -> Parsed {
     }
 }
 
-/// An expression with `±` as the two values it stands for.
-fn both_signs(value: Value) -> Value {
+/// What is written with `±` as the values it stands for, one after the other.
+fn both_signs(value: Value) -> Vec<Value> {
     match value {
-        Value::Scalar(expression)
-            if expression.any(&|part| matches!(part, Expression::Symbol(name) if name == SIGN)) =>
-        {
-            let with = |sign| Value::Scalar(expression.with(SIGN, &Expression::integer(sign)));
-            Value::List(vec![with(1), with(-1)])
+        Value::Set(items) => vec![Value::Set(items.into_iter().flat_map(both_signs).collect())],
+        Value::List(items) => items.into_iter().flat_map(both_signs).collect(),
+        Value::Chain { first, mut rest } => {
+            if let [(relation, side)] = &mut rest[..] {
+                let sides = both_signs(side.clone());
+                return vec![Value::Chain {
+                    first,
+                    rest: vec![(*relation, listed(sides))],
+                }];
+            }
+            // In x = ±√4 = ±2 both signs belong together.
+            with_signs(Value::Chain { first, rest })
         }
-        other => other,
+        other => with_signs(other),
     }
+}
+
+/// A value with each of the signs, if it has one to choose.
+fn with_signs(value: Value) -> Vec<Value> {
+    let plus = value.with(SIGN, &Expression::integer(1));
+    if plus == value {
+        return vec![value];
+    }
+    vec![plus, value.with(SIGN, &Expression::integer(-1))]
 }

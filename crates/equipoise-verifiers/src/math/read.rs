@@ -3,7 +3,7 @@
 use num_rational::BigRational;
 
 use super::compare::{Rules, bare};
-use super::expression::{Expression, Value};
+use super::expression::{Expression, NamedSet, Value};
 use super::lexer::{Lexeme, lexemes, tidy};
 use super::parser;
 use super::token::Token;
@@ -50,15 +50,35 @@ impl Reading {
             Ok(all) => all,
             Err(why) => {
                 // Punctuation inside a sentence is what usually is not understood.
-                reading.prose = text.contains(' ');
+                reading.prose = text.split_whitespace().any(|word| {
+                    word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+                });
                 reading.value = Err(why);
                 return reading;
             }
         };
         let all = introduction(&all);
+        // `\text{42 apples}` is what stands in it.
+        if let [
+            Lexeme {
+                token: Token::Text(inner),
+                ..
+            },
+        ] = all
+            && inner.bytes().any(|byte| byte.is_ascii_digit())
+        {
+            return Self::of(inner);
+        }
         if let Some(words) = words(all, text) {
             reading.prose = words.split(' ').count() > 5;
-            reading.value = Ok(Value::Text(words));
+            reading.value = Ok(match bare(&words).as_str() {
+                "nosolution" | "nosolutions" | "norealsolution" | "norealsolutions" | "none"
+                | "emptyset" | "theemptyset" => Value::Named(NamedSet::Empty),
+                "allrealnumbers" | "allreals" | "realnumbers" | "allrealvalues" => {
+                    Value::Named(NamedSet::Reals)
+                }
+                _ => Value::Text(words),
+            });
             return reading;
         }
         let mut kept = all;
@@ -80,31 +100,71 @@ impl Reading {
         if self.text == answer.text {
             return true;
         }
+        if let (Some(letter), Some(other)) = (choice(&self.text), leading_choice(&answer.text)) {
+            return letter == other;
+        }
         let (Ok(gold), Ok(given)) = (&self.value, &answer.value) else {
             return same_signs(&self.text, &answer.text);
         };
-        match (&self.unit, &answer.unit) {
-            (Some(unit), Some(other))
-                if self.without_unit.is_none() && answer.without_unit.is_none() =>
-            {
-                match other.in_terms_of(unit) {
-                    None => false,
-                    Some(times) => rules.same(gold, &times_as_much(given, times)),
-                }
-            }
-            _ => {
-                rules.same(gold, given)
-                    || self
-                        .without_unit
-                        .as_ref()
-                        .is_some_and(|gold| rules.same(gold, given))
-                    || answer
-                        .without_unit
-                        .as_ref()
-                        .is_some_and(|given| rules.same(gold, given))
-            }
+        let golds = self.readings(gold);
+        let answers = answer.readings(given);
+        golds.iter().any(|(gold, unit)| {
+            answers.iter().any(|(given, other)| match (unit, other) {
+                (Some(unit), Some(other)) => other
+                    .in_terms_of(unit)
+                    .is_some_and(|times| rules.same(gold, &times_as_much(given, times))),
+                _ => rules.same(gold, given),
+            })
+        })
+    }
+
+    /// Whether it is the letter of a multiple choice.
+    pub(super) fn is_choice(&self) -> bool {
+        choice(&self.text).is_some()
+    }
+
+    /// What it may say: with a letter at the end as a variable, and as a unit.
+    fn readings<'r>(&'r self, value: &'r Value) -> Vec<(&'r Value, Option<&'r Unit>)> {
+        match &self.without_unit {
+            None => vec![(value, self.unit.as_ref())],
+            Some(without) => vec![(value, None), (without, self.unit.as_ref())],
         }
     }
+}
+
+/// The letter of a multiple choice that is all of an answer: `B`, `(B)`, `\text{(B)}`.
+fn choice(text: &str) -> Option<char> {
+    let inner = text
+        .strip_prefix("\\text{")
+        .or_else(|| text.strip_prefix("\\textbf{"))
+        .and_then(|text| text.strip_suffix('}'))
+        .unwrap_or(text);
+    let mut letters = inner.chars().filter(|c| !"() .:".contains(*c));
+    let letter = letters.next().filter(char::is_ascii_uppercase)?;
+    (letters.next().is_none() && letter <= 'J').then_some(letter)
+}
+
+/// The letter of a multiple choice with which an answer starts, before what it stands for: `(B) 14`,
+/// `B. fourteen`.
+pub(super) fn leading_choice(text: &str) -> Option<char> {
+    let text = ["\\textbf{", "\\text{"]
+        .iter()
+        .find_map(|start| text.strip_prefix(start))
+        .unwrap_or(text);
+    let (rest, end): (&str, &[char]) = match text.strip_prefix('(') {
+        Some(rest) => (rest, &[')']),
+        None => (text, &[')', ':', '.']),
+    };
+    let mut characters = rest.chars();
+    let letter = characters
+        .next()
+        .filter(|c| c.is_ascii_uppercase() && *c <= 'J')?;
+    let closed = characters.next().is_some_and(|c| end.contains(&c));
+    // With nothing behind it, the letter is the whole answer and is compared as one.
+    let more = characters
+        .as_str()
+        .trim_matches(|c: char| c == '}' || c.is_whitespace());
+    (closed && !more.is_empty()).then_some(letter)
 }
 
 /// The value in another unit.
@@ -141,7 +201,10 @@ fn trimmed(text: &str) -> &str {
 
 /// Without the words that lead to the value: "about 5", "Rs 200".
 fn introduction<'s, 'a>(lexemes: &'s [Lexeme<'a>]) -> &'s [Lexeme<'a>] {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 12] = [
+        "there",
+        "are",
+        "option",
         "approximately",
         "about",
         "roughly",
@@ -231,6 +294,9 @@ fn same_signs(gold: &str, answer: &str) -> bool {
         return a == b;
     }
     let squeezed = |text: &str| -> String {
+        let text = ["\\,", "\\;", "\\:", "\\!"]
+            .iter()
+            .fold(text.to_owned(), |text, space| text.replace(space, ""));
         text.chars()
             .filter(|c| !c.is_whitespace())
             .flat_map(char::to_lowercase)

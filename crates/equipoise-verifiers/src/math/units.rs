@@ -98,6 +98,11 @@ fn is_unit_sign(lexemes: &[Lexeme<'_>], at: usize) -> bool {
     }
 }
 
+/// Whether letters are a word or the sign of a unit, and no product of variables.
+pub(super) fn is_word(letters: &str) -> bool {
+    counted(letters) || known(letters).is_some()
+}
+
 /// Short words for things that are counted.
 fn counted(word: &str) -> bool {
     const WORDS: [&str; 24] = [
@@ -142,7 +147,7 @@ fn unit(text: &str) -> Option<Unit> {
     let mut rest = text;
     let mut any = false;
     loop {
-        rest = rest.trim_start_matches([' ', '*', '.', '·']);
+        rest = rest.trim_start_matches([' ', '*', '.', '·', '~', '\\', ',', '{', '}']);
         let Some(first) = rest.chars().next() else {
             break;
         };

@@ -4,6 +4,7 @@ mod composition;
 mod countdown;
 mod exact_number;
 mod format;
+mod math;
 mod never_panics;
 
 use equipoise_core::Problem;

@@ -1,6 +1,6 @@
 //! No text makes a verifier panic, and rewards are always 0 or 1.
 
-use equipoise_verifiers::{CountdownExpression, ExactNumber, Extraction, Format, Verifier};
+use equipoise_verifiers::{CountdownExpression, ExactNumber, Extraction, Format, Math, Verifier};
 use proptest::prelude::*;
 
 use crate::problem;
@@ -17,6 +17,7 @@ fn verifiers() -> Vec<Box<dyn Verifier>> {
     for extraction in extractions {
         all.push(Box::new(ExactNumber { extraction }));
     }
+    all.push(Box::new(Math::default()));
     for use_all in [false, true] {
         let after_tag = String::new();
         all.push(Box::new(CountdownExpression { after_tag, use_all }));

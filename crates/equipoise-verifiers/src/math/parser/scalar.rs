@@ -24,7 +24,14 @@ impl<'a> Parser<'_, 'a> {
             && let Value::Scalar(whole @ Expression::Number(_)) = &left
             && let Some(fraction) = self.mixed()?
         {
-            left = Value::Scalar(Expression::sum(whole.clone(), fraction));
+            let mixed = Expression::sum(whole.clone(), fraction);
+            left = Value::Scalar(match self.peek() {
+                Some(Token::Percent) => {
+                    self.advance();
+                    Expression::Percent(Box::new(mixed))
+                }
+                _ => mixed,
+            });
         }
         while self.starts_factor() {
             let right = self.power()?;
