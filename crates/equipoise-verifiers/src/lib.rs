@@ -12,6 +12,8 @@ mod fuzzy_match;
 mod identified_language;
 mod invalid;
 mod json_format;
+#[cfg(feature = "judge")]
+mod judge;
 mod language;
 mod length;
 mod multiple_choice;
@@ -21,6 +23,7 @@ mod pattern;
 mod rational;
 mod repetition;
 mod reward_model;
+mod spec;
 mod tags;
 mod text;
 mod verdict;
@@ -38,6 +41,11 @@ pub use fuzzy_match::{FuzzyMatch, FuzzyMatchOptions, Similarity};
 pub use identified_language::{IdentifiedLanguage, IdentifiedLanguageOptions};
 pub use invalid::InvalidOption;
 pub use json_format::{JsonFormat, JsonFormatOptions};
+#[cfg(feature = "judge")]
+pub use judge::{
+    ApiKey, EndpointOptions, Judge, JudgeOptions, PairwiseJudge, PairwiseJudgeOptions,
+    PositionCounts, Preference, ScoreReading,
+};
 pub use language::{Language, LanguageOptions};
 pub use length::{
     CosineLength, CosineLengthOptions, LengthUnit, LengthUnitName, SoftOverlong,
@@ -48,6 +56,7 @@ pub use outcomes::{Outcomes, TooManyUnscorable, Unscorable};
 pub use pattern::{Pattern, PatternOptions};
 pub use repetition::{RepetitionPenalty, RepetitionPenaltyOptions};
 pub use reward_model::{RewardModel, RewardModelOptions, Scorer, Transform};
+pub use spec::{BuildError, BuildErrorKind, CATALOGUE, CatalogueEntry, Resources, VerifierSpec};
 pub use tags::{Tags, TagsOptions};
 pub use text::{Normalisation, TextExtraction};
 pub use verdict::{Explanation, Part, Verdict, Verifier};
