@@ -5,6 +5,7 @@ mod estimate;
 mod interrupt;
 mod interval;
 mod output;
+mod pairs;
 mod progress;
 mod run_directory;
 mod saved;
@@ -14,7 +15,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{eval, inspect, sample, train};
+use commands::{eval, inspect, sample, train, verify};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -38,6 +39,8 @@ enum Command {
     Sample(sample::Arguments),
     /// Show what a stage trains on: tokens, loss mask, rewards, advantages and weights.
     Inspect(inspect::Arguments),
+    /// Say which answers in a file a verifier rewards, and why.
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Sample(arguments) => sample::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Inspect(arguments) => inspect::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Verify(arguments) => verify::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         // Whoever read the output has seen enough, as with `equipoise eval … | head`.

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use equipoise_core::Problem;
 use rayon::prelude::*;
 
-use crate::verdict::{Verdict, Verifier};
+use crate::verdict::{Explanation, Verdict, Verifier};
 
 /// Judges every completion with [`Verifier::verify_batch`]; the verdicts are in the order of the
 /// completions.
@@ -37,6 +37,45 @@ pub fn verify_all(verifier: &dyn Verifier, completions: &[(&Problem, &str)]) -> 
     completions.iter().map(unscorable).collect()
 }
 
+/// Judges every completion with [`Verifier::explain_batch`]: [`verify_all`] for people, with the same
+/// care for verifiers that panic.
+pub fn explain_all(verifier: &dyn Verifier, completions: &[(&Problem, &str)]) -> Vec<Explanation> {
+    let name = verifier.name();
+    let explain = AssertUnwindSafe(|| verifier.explain_batch(completions));
+    let broken = match catch_unwind(explain) {
+        Ok(explanations) if explanations.len() == completions.len() => {
+            return explanations
+                .into_iter()
+                .zip(completions)
+                .map(|(explanation, (problem, _))| explanation.checked(problem, name))
+                .collect();
+        }
+        Ok(explanations) => format!(
+            "{name} gave {} explanations on {} completions",
+            explanations.len(),
+            completions.len()
+        ),
+        Err(panic) => format!("{name} panicked: {}", message(&*panic)),
+    };
+    let unscorable =
+        |(problem, _): &(&Problem, &str)| Explanation::of(Verdict::unscorable(problem, &broken));
+    completions.iter().map(unscorable).collect()
+}
+
+/// [`Verifier::explain`] on every completion, in parallel, where a panic costs one verdict.
+pub(crate) fn explain_one_by_one<V: Verifier + ?Sized>(
+    verifier: &V,
+    completions: &[(&Problem, &str)],
+) -> Vec<Explanation> {
+    completions
+        .par_iter()
+        .map(|&(problem, completion)| {
+            let explain = || verifier.explain(problem, completion);
+            caught(verifier, problem, explain).unwrap_or_else(Explanation::of)
+        })
+        .collect()
+}
+
 /// [`Verifier::verify`] on every completion, in parallel, where a panic costs one verdict.
 pub(crate) fn one_by_one<V: Verifier + ?Sized>(
     verifier: &V,
@@ -45,13 +84,22 @@ pub(crate) fn one_by_one<V: Verifier + ?Sized>(
     completions
         .par_iter()
         .map(|&(problem, completion)| {
-            let verify = AssertUnwindSafe(|| verifier.verify(problem, completion));
-            catch_unwind(verify).unwrap_or_else(|panic| {
-                let (name, message) = (verifier.name(), message(&*panic));
-                Verdict::unscorable(problem, format_args!("{name} panicked: {message}"))
-            })
+            let verify = || verifier.verify(problem, completion);
+            caught(verifier, problem, verify).unwrap_or_else(|unscorable| unscorable)
         })
         .collect()
+}
+
+/// What `judge` says; the verdict on `problem` if it panics.
+fn caught<V: Verifier + ?Sized, T>(
+    verifier: &V,
+    problem: &Problem,
+    judge: impl FnOnce() -> T,
+) -> Result<T, Verdict> {
+    catch_unwind(AssertUnwindSafe(judge)).map_err(|panic| {
+        let (name, message) = (verifier.name(), message(&*panic));
+        Verdict::unscorable(problem, format_args!("{name} panicked: {message}"))
+    })
 }
 
 /// What a panic says.

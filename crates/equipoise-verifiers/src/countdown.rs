@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::extraction::after_last;
 use crate::rational::Rational;
-use crate::verdict::{Verdict, Verifier};
+use crate::text::quoted;
+use crate::verdict::{Explanation, Verdict, Verifier};
 
 /// Parentheses may be nested this deep; deeper ones are wrong.
 const MAX_DEPTH: u32 = 64;
@@ -36,13 +37,19 @@ struct Answer {
 }
 
 impl CountdownExpression {
-    fn is_correct(&self, answer: &Answer, completion: &str) -> bool {
+    /// The text that has to be the expression.
+    fn expression<'a>(&self, completion: &'a str) -> Option<&'a str> {
         let text = match self.after_tag.as_str() {
-            "" => Some(completion),
-            tag => after_last(completion, tag),
+            "" => completion,
+            tag => after_last(completion, tag)?,
         };
-        let Some((value, used)) = text.and_then(evaluate) else {
-            return false;
+        Some(text.trim())
+    }
+
+    /// What is wrong with an expression; `None` if it is right.
+    fn complaint(&self, answer: &Answer, expression: &str) -> Option<&'static str> {
+        let Some((value, used)) = evaluate(expression) else {
+            return Some("is not an expression that has a value");
         };
         let mut left = answer.numbers.clone();
         let all_given = used.iter().all(|number| {
@@ -51,8 +58,15 @@ impl CountdownExpression {
                 .map(|position| left.swap_remove(position))
                 .is_some()
         });
-        let target = Rational::integer(i128::from(answer.target));
-        all_given && (left.is_empty() || !self.use_all) && value == target
+        if !all_given {
+            Some("uses a number that is not given, or too often")
+        } else if self.use_all && !left.is_empty() {
+            Some("does not use every number")
+        } else if value != Rational::integer(i128::from(answer.target)) {
+            Some("does not reach the target")
+        } else {
+            None
+        }
     }
 }
 
@@ -62,15 +76,30 @@ impl Verifier for CountdownExpression {
     }
 
     fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
-        match serde_json::from_str::<Answer>(&problem.answer) {
-            Ok(answer) => Verdict::answer(self.name(), self.is_correct(&answer, completion)),
-            Err(error) => Verdict::unscorable(
-                problem,
-                format_args!(
+        self.explain(problem, completion).verdict
+    }
+
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
+        let answer = match serde_json::from_str::<Answer>(&problem.answer) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let why = format_args!(
                     "the answer {:?} is not {{\"target\": …, \"numbers\": […]}}: {error}",
                     problem.answer
-                ),
-            ),
+                );
+                return Explanation::of(Verdict::unscorable(problem, why));
+            }
+        };
+        let expression = self.expression(completion);
+        let complaint = match expression {
+            Some(text) => self.complaint(&answer, text),
+            None => Some("is missing: there is no tag before it"),
+        };
+        let shown = quoted(expression.unwrap_or_default());
+        Explanation {
+            extracted: expression.map(str::to_owned),
+            why: format!("{shown} {}", complaint.unwrap_or("reaches the target")),
+            ..Explanation::of(Verdict::answer(self.name(), complaint.is_none()))
         }
     }
 }

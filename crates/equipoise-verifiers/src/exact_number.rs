@@ -4,7 +4,8 @@ use equipoise_core::Problem;
 
 use crate::extraction::Extraction;
 use crate::number;
-use crate::verdict::{Verdict, Verifier};
+use crate::text::quoted;
+use crate::verdict::{Explanation, Verdict, Verifier};
 
 /// Rewards 1 if the completion's number equals the problem's answer, else 0.
 ///
@@ -33,14 +34,31 @@ impl Verifier for ExactNumber {
     }
 
     fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
+        self.explain(problem, completion).verdict
+    }
+
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
         let Some(expected) = number::parse(problem.answer.trim()) else {
             let why = format_args!("the answer {:?} is not a number", problem.answer);
-            return Verdict::unscorable(problem, why);
+            return Explanation::of(Verdict::unscorable(problem, why));
         };
-        let given = self.extraction.number(completion);
-        Verdict::answer(
-            self.name(),
-            given.is_some_and(|given| given.equals(&expected)),
-        )
+        let place = self.extraction.describe();
+        let found = self.extraction.number(completion);
+        let (right, why) = match &found {
+            None => (false, format!("the completion does not have {place}")),
+            Some((text, None)) => (false, format!("{} is not a number", quoted(text))),
+            Some((text, Some(given))) => {
+                let right = given.equals(&expected);
+                let relation = if right { "equals" } else { "does not equal" };
+                let (given, answer) = (quoted(text), quoted(&problem.answer));
+                (right, format!("{given} {relation} {answer}"))
+            }
+        };
+        Explanation {
+            extracted: found.map(|(text, _)| text.to_owned()),
+            why,
+            steps: vec![format!("looked for {place}")],
+            ..Explanation::of(Verdict::answer(self.name(), right))
+        }
     }
 }

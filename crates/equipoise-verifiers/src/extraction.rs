@@ -1,9 +1,12 @@
 //! Where in a completion the answer stands.
 
+use serde::{Deserialize, Serialize};
+
 use crate::number::{self, Number};
 
 /// Where in a completion the answer stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Extraction {
     /// Everything after the last occurrence of a tag, such as `</think>`, without white space at
     /// its ends. It must be a number and nothing else.
@@ -16,15 +19,30 @@ pub enum Extraction {
 }
 
 impl Extraction {
-    /// The number that `completion` gives as its answer; `None` if there is none.
-    pub(crate) fn number(&self, completion: &str) -> Option<Number> {
+    /// What `completion` gives as its answer, and the number that this is, if it is one; `None` if
+    /// there is no such place.
+    pub(crate) fn number<'a>(&self, completion: &'a str) -> Option<(&'a str, Option<Number>)> {
         match self {
-            Self::AfterTag(tag) => number::parse(after_last(completion, tag)?.trim()),
+            Self::AfterTag(tag) => {
+                let text = after_last(completion, tag)?.trim();
+                Some((text, number::parse(text)))
+            }
             Self::AfterMarker(marker) => {
                 let line = after_last(completion, marker)?.lines().next()?;
-                number::numbers(line).next()?
+                number::numbers(line).next()
             }
-            Self::LastNumber => number::numbers(completion).last()?,
+            Self::LastNumber => number::numbers(completion).last(),
+        }
+    }
+
+    /// The place in words.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::AfterTag(tag) => format!("the text after the last {tag:?}"),
+            Self::AfterMarker(marker) => {
+                format!("the first number after the last {marker:?}, on the same line")
+            }
+            Self::LastNumber => "the last number of the completion".to_owned(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use equipoise_core::Problem;
 
-use crate::verdict::{Verdict, Verifier};
+use crate::verdict::{Explanation, Verdict, Verifier};
 
 /// Rewards 1 if the completion is one block between two tags followed by an answer, else 0:
 ///
@@ -47,5 +47,25 @@ impl Verifier for Format {
     fn verify(&self, _: &Problem, completion: &str) -> Verdict {
         let score = f64::from(u8::from(self.matches(completion)));
         Verdict::score(self.name(), score)
+    }
+
+    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
+        let verdict = self.verify(problem, completion);
+        let Self { open, close } = self;
+        let has = if self.matches(completion) {
+            "has"
+        } else {
+            "does not have"
+        };
+        let count = |tag: &str| match tag {
+            "" => 0,
+            tag => completion.matches(tag).count(),
+        };
+        let count = |tag: &String| format!("{tag}: {} times", count(tag));
+        Explanation {
+            why: format!("the completion {has} the form {open}…{close} and an answer"),
+            steps: vec![count(open), count(close)],
+            ..Explanation::of(verdict)
+        }
     }
 }

@@ -76,9 +76,9 @@ pub(crate) fn parse(text: &str) -> Option<Number> {
     number.filter(|_| length == text.len())
 }
 
-/// The numbers in `text`, from left to right; `None` in place of one that has too many digits. A
-/// `-` after a digit, a letter or a closing parenthesis is an operator, not a sign.
-pub(crate) fn numbers(text: &str) -> impl Iterator<Item = Option<Number>> + '_ {
+/// The numbers in `text` as they stand there, from left to right; with `None` one that has too many
+/// digits. A `-` after a digit, a letter or a closing parenthesis is an operator, not a sign.
+pub(crate) fn numbers(text: &str) -> impl Iterator<Item = (&str, Option<Number>)> + '_ {
     let mut position = 0;
     let mut before: Option<char> = None;
     std::iter::from_fn(move || {
@@ -93,10 +93,11 @@ pub(crate) fn numbers(text: &str) -> impl Iterator<Item = Option<Number>> + '_ {
             let length = found
                 .as_ref()
                 .map_or(next.len_utf8(), |(_, length)| *length);
-            before = text[position..position + length].chars().next_back();
+            let taken = &text[position..position + length];
+            before = taken.chars().next_back();
             position += length;
             if let Some((number, _)) = found {
-                return Some(number);
+                return Some((taken, number));
             }
         }
         None

@@ -30,6 +30,14 @@ pub trait Verifier: Send + Sync + std::fmt::Debug {
     fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
         Explanation::of(self.verify(problem, completion))
     }
+
+    /// [`explain`](Self::explain) for many completions, in their order.
+    ///
+    /// By default every completion is a task of rayon's current thread pool.
+    /// [`explain_all`](crate::explain_all) is the way to call it.
+    fn explain_batch(&self, completions: &[(&Problem, &str)]) -> Vec<Explanation> {
+        crate::batch::explain_one_by_one(self, completions)
+    }
 }
 
 /// A verdict with the way to it.
@@ -66,6 +74,17 @@ impl Explanation {
             extracted: None,
             why,
             steps: Vec::new(),
+        }
+    }
+
+    /// The same if the numbers of the verdict are finite, that of [`Verdict::Unscorable`] otherwise.
+    pub(crate) fn checked(self, problem: &Problem, verifier: &str) -> Self {
+        match self.verdict.reward() {
+            Some(reward) if !reward.is_finite() => Self {
+                steps: self.steps,
+                ..Self::of(self.verdict.checked(problem, verifier))
+            },
+            _ => self,
         }
     }
 }

@@ -3,8 +3,8 @@
 use equipoise_core::Problem;
 use thiserror::Error;
 
-use crate::batch::verify_all;
-use crate::verdict::{Explanation, Part, Verdict, Verifier};
+use crate::compose::{Child, Composition, Judged, composed_verifier};
+use crate::verdict::{Verdict, Verifier};
 
 /// The weighted sum of several verifiers' rewards.
 ///
@@ -17,7 +17,8 @@ use crate::verdict::{Explanation, Part, Verdict, Verifier};
 /// unscorable.
 #[derive(Debug)]
 pub struct Weighted {
-    parts: Vec<(Box<dyn Verifier>, f64)>,
+    children: Vec<Child>,
+    weights: Vec<f64>,
 }
 
 impl Weighted {
@@ -40,96 +41,36 @@ impl Weighted {
         if parts.iter().all(|(_, weight)| *weight == 0.0) {
             return Err(InvalidWeights::AllZero);
         }
-        Ok(Self { parts })
+        let (verifiers, weights): (Vec<_>, _) = parts.into_iter().unzip();
+        Ok(Self {
+            children: Child::list(verifiers),
+            weights,
+        })
+    }
+}
+
+impl Composition for Weighted {
+    fn children(&self) -> &[Child] {
+        &self.children
     }
 
-    /// The verdict that the parts' `verdicts`, checked and in order, make together.
-    fn sum(&self, problem: &Problem, verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    fn combine(&self, _: &Problem, _: &str, judged: &Judged) -> Verdict {
+        if let Some(unscorable) = judged.unscorable(&self.children) {
+            return unscorable;
+        }
         let mut total = 0.0;
-        let mut all_correct = None;
-        let mut scored = Vec::with_capacity(self.parts.len());
-        for ((verifier, weight), verdict) in self.parts.iter().zip(verdicts) {
-            let name = verifier.name();
-            match verdict {
-                Verdict::Scored {
-                    reward, correct, ..
-                } => {
-                    total += weight * reward;
-                    if let Some(correct) = correct {
-                        all_correct = Some(all_correct.unwrap_or(true) && correct);
-                    }
-                    scored.push(Part {
-                        name: name.to_owned(),
-                        score: reward,
-                        weight: *weight,
-                    });
-                }
-                Verdict::Unscorable { why } => {
-                    return Verdict::Unscorable {
-                        why: format!("{name}: {why}"),
-                    };
-                }
-            }
+        for (at, weight) in self.weights.iter().enumerate() {
+            total += weight * judged.get(at).and_then(Verdict::reward).unwrap_or(0.0);
         }
         Verdict::Scored {
             reward: total,
-            correct: all_correct,
-            parts: scored,
+            correct: judged.all_correct(),
+            parts: judged.parts(&self.children, |at| self.weights[at]),
         }
-        .checked(problem, self.name())
     }
 }
 
-impl Verifier for Weighted {
-    fn name(&self) -> &str {
-        "weighted"
-    }
-
-    fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
-        let verdicts = self.parts.iter().map(|(verifier, _)| {
-            verifier
-                .verify(problem, completion)
-                .checked(problem, verifier.name())
-        });
-        self.sum(problem, verdicts)
-    }
-
-    fn verify_batch(&self, completions: &[(&Problem, &str)]) -> Vec<Verdict> {
-        let mut columns: Vec<_> = self
-            .parts
-            .iter()
-            .map(|(verifier, _)| verify_all(&**verifier, completions).into_iter())
-            .collect();
-        completions
-            .iter()
-            .map(|(problem, _)| self.sum(problem, columns.iter_mut().flat_map(Iterator::next)))
-            .collect()
-    }
-
-    fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
-        let parts: Vec<Explanation> = self
-            .parts
-            .iter()
-            .map(|(verifier, _)| verifier.explain(problem, completion))
-            .collect();
-        let verdict = self.sum(problem, parts.iter().map(|part| part.verdict.clone()));
-        let mut explanation = Explanation::of(verdict);
-        for ((verifier, weight), part) in self.parts.iter().zip(parts) {
-            let name = verifier.name();
-            let reward = match part.verdict.reward() {
-                Some(reward) => format!("{weight} × {reward}"),
-                None => "unscorable".to_owned(),
-            };
-            explanation
-                .steps
-                .push(format!("{name}: {reward}: {}", part.why));
-            let inner = part.steps.iter().map(|step| format!("{name}: {step}"));
-            explanation.steps.extend(inner);
-            explanation.extracted = explanation.extracted.or(part.extracted);
-        }
-        explanation
-    }
-}
+composed_verifier!(Weighted, "weighted");
 
 /// Why verifiers cannot be composed with the given weights.
 #[derive(Clone, Debug, Error, PartialEq)]

@@ -4,3 +4,4 @@ pub(crate) mod eval;
 pub(crate) mod inspect;
 pub(crate) mod sample;
 pub(crate) mod train;
+pub(crate) mod verify;

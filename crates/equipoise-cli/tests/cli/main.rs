@@ -11,3 +11,4 @@ mod home;
 mod interruption;
 mod reproducibility;
 mod use_of_a_run;
+mod verify;

@@ -19,6 +19,7 @@ use equipoise_models::{Decoder, Need, Policy, TokenOutputs};
 use equipoise_optim::{AdamW, Optimizer, Schedule};
 use equipoise_samplers::{Engine, SampleSpec, Sampler};
 use equipoise_tracking::MetricRecord;
+use equipoise_verifiers::Outcomes;
 
 use crate::evaluate::{due, evaluate_stage, held_out};
 use crate::gradient::{Sequence, score};
@@ -386,16 +387,10 @@ impl Rl {
 
     /// Stops a run whose rewards or completions are mostly unusable.
     fn check_rollout(&self, step: u64, rollout: &Rollout) -> Result<(), TrainError> {
+        Outcomes::of(rollout.verdicts())
+            .check(self.stage.max_unscorable_share)
+            .map_err(|error| self.alarm(step, format!("max_unscorable_share: {error}")))?;
         let count = rollout.completions().len().max(1) as f64;
-        let unscorable = rollout.unscorable().count() as f64 / count;
-        if unscorable > self.stage.max_unscorable_share {
-            let why = rollout.unscorable().next().unwrap_or_default();
-            return Err(self.alarm(step, format!(
-                "{:.0} % of the completions could not be scored, more than max_unscorable_share = {}; \
-                 the first reason: {why}. Check that verifier.kind fits the answers of the data",
-                100.0 * unscorable, self.stage.max_unscorable_share
-            )));
-        }
         let truncated = rollout.truncated() as f64 / count;
         if let Some(limit) = self
             .stage

@@ -166,14 +166,6 @@ impl Rollout {
             .collect()
     }
 
-    /// Why completions could not be scored, one reason per such completion.
-    pub fn unscorable(&self) -> impl Iterator<Item = &str> {
-        self.verdicts.iter().filter_map(|verdict| match verdict {
-            Verdict::Unscorable { why } => Some(why.as_str()),
-            Verdict::Scored { .. } => None,
-        })
-    }
-
     /// How many completions were cut off.
     pub fn truncated(&self) -> usize {
         self.completions

@@ -14,6 +14,7 @@ mod token;
 mod units;
 
 use equipoise_core::Problem;
+use serde::{Deserialize, Serialize};
 
 pub use places::Place;
 
@@ -50,7 +51,8 @@ use read::Reading;
 /// ```
 ///
 /// A completion without an answer that can be read is wrong. A problem without one is unscorable.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Math {
     /// Where the completion's answer may stand, in the order in which the places are tried: the first
     /// place at which something readable stands decides.
