@@ -30,7 +30,8 @@ impl Default for MultipleChoiceOptions {
 ///
 /// ```text
 /// boxed         \boxed{B}, \boxed{\text{(B)}}
-/// announced     The answer is (B), Answer: **B**, Option B is correct, I choose b.
+/// announced     The answer is (B), Answer: **B**, the answer to this is B, Option B, I choose b.
+/// confirmed     (B) is correct, B is the right one
 /// alone         the completion, or its last line, is B, (B), B., **B**, or B) and a text
 /// bracketed     (B) anywhere
 /// ```
@@ -51,9 +52,12 @@ static BOXED: LazyLock<Regex> = LazyLock::new(|| {
 
 static ANNOUNCED: LazyLock<Regex> = LazyLock::new(|| {
     constant(
-        r"(?i)\b(?:(?:answer|choice|option)\b\**\s*(?:is|was|should be|must be|would be|:|=)?|i\s+(?:choose|pick|select))[\s:*]*(?:(?:option|choice|answer|letter)\b)?[\s:*]*[(\[{$]*\s*([a-z])\b",
+        r"(?i)\b(?:(?:answer|choice|option)\b\**\s*(?:is|was|should be|must be|would be|:|=)?|answer\b[^.\n]{0,60}?\bis\b|i\s+(?:choose|pick|select))[\s:*]*(?:(?:option|choice|answer|letter)\b)?[\s:*]*[(\[{$]*\s*([a-z])\b",
     )
 });
+
+static CONFIRMED: LazyLock<Regex> =
+    LazyLock::new(|| constant(r"\b([A-Z])\b\)?\**\s+is\s+(?:the\s+)?(?:correct|right|best)\b"));
 
 static ALONE: LazyLock<Regex> = LazyLock::new(|| {
     constant(
@@ -122,6 +126,7 @@ impl MultipleChoice {
         };
         None.or_else(|| Some((last(&BOXED)?, "boxed")))
             .or_else(|| Some((last(&ANNOUNCED)?, "announced")))
+            .or_else(|| Some((last(&CONFIRMED)?, "confirmed")))
             .or_else(|| Some((alone()?, "alone")))
             .or_else(|| Some((last(&BRACKETED)?, "bracketed")))
     }

@@ -164,11 +164,11 @@ impl RewardModel {
     fn verdict(&self, problem: &Problem, score: Result<f64, String>) -> Verdict {
         match score {
             Ok(score) if score.is_nan() => {
-                Verdict::unscorable(problem, "reward_model: the model gave the score NaN")
+                Verdict::unscorable(problem, "the model gave the score NaN")
             }
             Ok(score) => Verdict::score(self.name(), self.options.transform.apply(score))
                 .checked(problem, self.name()),
-            Err(why) => Verdict::unscorable(problem, format_args!("reward_model: {why}")),
+            Err(why) => Verdict::unscorable(problem, why),
         }
     }
 }

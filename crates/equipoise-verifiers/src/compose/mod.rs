@@ -280,7 +280,9 @@ pub(crate) fn explain(
     completion: &str,
 ) -> Explanation {
     let mut judged = nobody(composition);
-    let (mut steps, mut extracted) = (Vec::new(), None);
+    // What a verifier that looks at the answer has found comes before what others have.
+    let (mut steps, mut rewards) = (Vec::new(), Vec::new());
+    let (mut answer, mut other) = (None, None);
     while let Some(at) = composition.next(&judged) {
         let child = &composition.children()[at];
         let said = child.explain(problem, completion);
@@ -291,14 +293,22 @@ pub(crate) fn explain(
         };
         steps.push(format!("{name}: {reward}: {}", said.why));
         steps.extend(said.steps.iter().map(|step| format!("{name}: {step}")));
-        extracted = extracted.or(said.extracted);
+        rewards.push(format!("{name} {reward}"));
+        match said.verdict.correct() {
+            Some(_) => answer = answer.or(said.extracted),
+            None => other = other.or(said.extracted),
+        }
         judged.0[at] = Some(said.verdict);
     }
     composition.steps(completion, &mut steps);
     let verdict = composition.combine(problem, completion, &judged);
+    let mut explanation = Explanation::of(verdict.checked(problem, composition.name()));
+    if explanation.verdict.reward().is_some() && !rewards.is_empty() {
+        explanation.why = format!("{}: {}", explanation.why, rewards.join(", "));
+    }
     Explanation {
-        extracted,
+        extracted: answer.or(other),
         steps,
-        ..Explanation::of(verdict.checked(problem, composition.name()))
+        ..explanation
     }
 }

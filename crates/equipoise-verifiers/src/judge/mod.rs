@@ -149,7 +149,10 @@ impl Judge {
 
     fn judged(&self, problem: &Problem, reply: Result<String, String>) -> Explanation {
         let unscorable = |why: String| {
-            Explanation::of(Verdict::unscorable(problem, format_args!("judge: {why}")))
+            Explanation::of(Verdict::unscorable(
+                problem,
+                format_args!("no score from the judge: {why}"),
+            ))
         };
         let reply = match reply {
             Ok(reply) => reply,

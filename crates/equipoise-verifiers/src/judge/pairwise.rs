@@ -90,7 +90,7 @@ pub struct PositionCounts {
 }
 
 /// Whether a language model prefers the completion to the problem's answer, asked in both orders
-/// (the remedy for position bias of MT-Bench, arXiv:2306.05685, section 3.4):
+/// (the remedy for position bias of MT-Bench, arXiv:2306.05685):
 ///
 /// ```text
 /// reward = 1    the completion wins in both orders
@@ -245,7 +245,7 @@ impl Verifier for PairwiseJudge {
 
     fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
         let mut explanations = self.explain_batch(&[(problem, completion)]);
-        let nothing = || Explanation::of(Verdict::unscorable(problem, "pairwise_judge: no reply"));
+        let nothing = || Explanation::of(Verdict::unscorable(problem, "no reply from the judge"));
         explanations.pop().unwrap_or_else(nothing)
     }
 
@@ -266,7 +266,7 @@ impl Verifier for PairwiseJudge {
                 let preference = match preference {
                     Ok(preference) => preference,
                     Err(why) => {
-                        let why = format_args!("{NAME}: {why}");
+                        let why = format_args!("no preference from the judge: {why}");
                         let explanation = Explanation::of(Verdict::unscorable(problem, why));
                         return Explanation {
                             steps,

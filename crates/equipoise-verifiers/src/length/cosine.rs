@@ -63,7 +63,7 @@ impl CosineLengthOptions {
     }
 }
 
-/// The cosine length-scaled reward (arXiv:2502.03373, section 4.2): short right answers get more
+/// The cosine length-scaled reward (arXiv:2502.03373, appendix C.1): short right answers get more
 /// than long ones, and wrong answers are punished less the longer they have tried.
 ///
 /// ```text
@@ -147,8 +147,8 @@ impl Composition for CosineLength {
             Err(unscorable) => return unscorable,
         };
         let Some(correct) = inner.correct() else {
-            let (name, inner) = (self.name(), self.inner[0].name());
-            let why = format_args!("{name}: {inner} does not say whether the answer is right");
+            let inner = self.inner[0].name();
+            let why = format_args!("{inner} does not say whether the answer is right");
             return Verdict::unscorable(problem, why);
         };
         let reward = self.reward(correct, self.unit.length(completion));

@@ -40,7 +40,7 @@ pub struct TargetLengthOptions {
     pub delta: Option<f64>,
 }
 
-/// The rewards of length-controlled policy optimisation (L1, arXiv:2503.04697, equations 1 and 2),
+/// The rewards of length-controlled policy optimisation (L1, arXiv:2503.04697),
 /// where n* is the length that is asked for:
 ///
 /// ```text
@@ -141,8 +141,7 @@ impl Composition for TargetLength {
 
     fn combine(&self, problem: &Problem, completion: &str, judged: &Judged) -> Verdict {
         let Some(target) = self.target(problem) else {
-            let name = self.name();
-            let why = format_args!("{name}: the prompt does not say how long the answer should be");
+            let why = "the prompt does not say how long the answer should be";
             return Verdict::unscorable(problem, why);
         };
         let inner = match judged.only() {

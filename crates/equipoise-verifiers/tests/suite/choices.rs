@@ -31,6 +31,11 @@ fn letters_are_found_in_the_usual_forms() {
         ("The answer is option C.", Some("C")),
         ("Option B is correct.", Some("B")),
         ("I choose c", Some("C")),
+        ("The answer to question 3 is (B)", Some("B")),
+        ("The answer is not A, it is B", Some("B")),
+        ("A is wrong, so B is the correct one", Some("B")),
+        ("(D) is right and A is not correct", Some("D")),
+        ("The answer is not A", None),
         ("The answer is A because it fits", Some("A")),
         ("The answer is A", Some("A")),
         (

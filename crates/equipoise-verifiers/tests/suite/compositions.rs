@@ -259,7 +259,7 @@ proptest! {
     /// sum of the parts of a sum is the reward.
     #[test]
     fn batches_and_single_verdicts_agree(
-        texts in proptest::collection::vec("(a=(0|0.5|1|right|wrong) )?(b=(0|0.5|1|right|wrong) )?", 0..20),
+        texts in proptest::collection::vec(r"(a=(0|0\.5|1|right|wrong) )?(b=(0|0\.5|1|right|wrong) )?", 0..20),
     ) {
         let one = problem("");
         let pairs: Vec<(&Problem, &str)> = texts.iter().map(|text| (&one, text.as_str())).collect();

@@ -102,7 +102,7 @@ fn what_keeps_failing_is_unscorable_and_never_0() {
     let judge = Judge::new(at, JudgeOptions::default()).unwrap();
     assert_eq!(
         unscorable(&judge, "", "x"),
-        "problem 7 of test: judge: status 500: \"out of [hidden] memory\" (attempt 3 of 3)"
+        "problem 7 of test: no score from the judge: status 500: \"out of [hidden] memory\" (attempt 3 of 3)"
     );
     assert!(!format!("{judge:?}").contains("sk-secret"));
     // Nobody is there.
@@ -175,7 +175,7 @@ fn a_reply_without_a_score_is_unscorable() {
     let judge = judge(&server);
     assert_eq!(
         unscorable(&judge, "", "x"),
-        "problem 7 of test: judge: the score 11 is outside 0 to 10 in the reply \"I like it. Score: \
+        "problem 7 of test: no score from the judge: the score 11 is outside 0 to 10 in the reply \"I like it. Score: \
          11\""
     );
     // It is not kept: another time the judge may do better.

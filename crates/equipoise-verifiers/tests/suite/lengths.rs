@@ -174,7 +174,7 @@ fn cosine_keeps_what_the_inner_verifier_says() {
     let why = unscorable(&blind, "1", "1");
     assert_eq!(
         why,
-        "problem 7 of test: cosine_length: always does not say whether the answer is right"
+        "problem 7 of test: always does not say whether the answer is right"
     );
 }
 

@@ -76,7 +76,7 @@ fn batches_have_the_size_and_a_broken_one_costs_itself() {
     };
     assert_eq!(
         why(2),
-        "problem 7 of test: reward_model: the model could not score: out of memory"
+        "problem 7 of test: the model could not score: out of memory"
     );
     assert!(why(4).contains("the model gave 1 scores for 2 completions"));
 }
