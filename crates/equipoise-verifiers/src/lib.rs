@@ -7,6 +7,7 @@ mod extraction;
 mod format;
 mod number;
 mod rational;
+pub mod sandbox;
 mod verdict;
 mod weighted;
 
