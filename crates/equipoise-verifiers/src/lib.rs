@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod code;
 mod countdown;
 mod exact_number;
 mod extraction;
@@ -12,6 +13,7 @@ mod verdict;
 mod weighted;
 
 pub use batch::verify_all;
+pub use code::{Code, CodeReward};
 pub use countdown::CountdownExpression;
 pub use exact_number::ExactNumber;
 pub use extraction::Extraction;

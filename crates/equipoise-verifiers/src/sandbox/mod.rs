@@ -220,4 +220,14 @@ impl Sandbox {
         let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((first?, second?))
     }
+
+    /// Two commands cannot talk to each other here.
+    #[cfg(not(unix))]
+    pub(crate) fn converse(
+        &self,
+        _: &Command,
+        _: &Command,
+    ) -> Result<(Outcome, Outcome), SandboxError> {
+        Err(run::refused(Level::Isolated, &Enforcement::none()))
+    }
 }

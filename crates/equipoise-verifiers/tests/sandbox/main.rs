@@ -1,20 +1,40 @@
 //! Generated code in the sandbox: attacks on it, and the verifier that is built on it.
+//!
+//! The sandbox is launched by this very executable, which is why it has its own `main`. Every attack
+//! is bounded by itself: a few hundred processes, a gigabyte, ten seconds, and no address but
+//! 127.0.0.1, where the test itself listens. Each prints which protections were active, and what it
+//! expects depends on these alone.
 
-use equipoise_verifiers::sandbox::{self, Command, Sandbox, SandboxOptions};
+mod code;
+mod common;
+mod confinement;
+mod forgery;
+mod helper;
+mod limits;
+mod outcome;
+mod survival;
+
+use libtest_mimic::{Arguments, Trial};
 
 fn main() {
-    sandbox::launch_if_asked();
-    let s = Sandbox::new(SandboxOptions::default());
-    let t = std::time::Instant::now();
-    let o = s.run(&Command::new("python3", ["-c", "import os; print(os.listdir('/'), os.getpid(), os.getuid(), os.listdir('/proc'), os.environ)"]));
-    println!("{o:?} {:?}", t.elapsed());
-    match o {
-        Ok(o) => println!(
-            "{}\n{}\n{}",
-            String::from_utf8_lossy(&o.stdout),
-            String::from_utf8_lossy(&o.stderr),
-            o.enforcement
-        ),
-        Err(e) => println!("{e}"),
+    equipoise_verifiers::sandbox::launch_if_asked();
+    if helper::run_if_asked() {
+        return;
     }
+    let arguments = Arguments::from_args();
+    let groups = [
+        code::trials(),
+        confinement::trials(),
+        forgery::trials(),
+        limits::trials(),
+        outcome::trials(),
+        survival::trials(),
+    ];
+    let has_python = common::has_python();
+    if !has_python {
+        eprintln!("python3 is missing: nothing here can be tested");
+    }
+    let trials = groups.into_iter().flatten();
+    let trials = trials.map(|trial| trial.with_ignored_flag(!has_python));
+    libtest_mimic::run(&arguments, trials.collect::<Vec<Trial>>()).exit();
 }

@@ -31,7 +31,8 @@ const LONGEST_REPORT: u64 = 1 << 20;
 /// A run that has been started.
 pub(in crate::sandbox) struct Session {
     pub(in crate::sandbox) tree: Tree,
-    pub(in crate::sandbox) directory: scratch::Directory,
+    /// Removed when everything in it has ended.
+    _directory: scratch::Directory,
     pub(in crate::sandbox) launcher: PathBuf,
 }
 
@@ -98,7 +99,7 @@ pub(in crate::sandbox) fn start(
     thread::spawn(move || hear(ours, &events));
     Ok(Session {
         tree,
-        directory,
+        _directory: directory,
         launcher,
     })
 }
