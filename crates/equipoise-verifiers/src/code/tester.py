@@ -164,6 +164,8 @@ class Tester:
             if "callback" not in reply:
                 break
             self.line.say(self.call(*reply["callback"]))
+        # What is new is described where it occurs first, and the value comes first.
+        value = decode(reply["value"]) if "value" in reply else None
         for changed in reply["changed"]:
             decode(changed)
         if "raised" in reply:
@@ -174,7 +176,7 @@ class Tester:
             except TypeError:
                 error = kind.__new__(kind)
             raise error
-        return decode(reply["value"])
+        return value
 
     def call(self, number, arguments, named):
         """Calls a function of the tests for the code under test."""

@@ -143,6 +143,7 @@ impl Run {
     /// Waits for the end, or makes one.
     pub(super) fn finish(self) -> Result<Outcome, SandboxError> {
         let mut ready: Option<(Enforcement, Instant)> = None;
+        let mut needed = true;
         let mut deadline = Instant::now() + BEGINNING;
         let (mut exit, mut ended_by, mut cpu) = (Exit::Killed, None, None);
         loop {
@@ -151,6 +152,9 @@ impl Run {
                 Ok(Event::Ready(found)) => {
                     deadline = Instant::now() + self.limits.wall;
                     ready = Some((*found, Instant::now()));
+                    if !needed {
+                        break;
+                    }
                 }
                 Ok(Event::Refused(found)) => {
                     return Err(self.refused(&found));
@@ -175,6 +179,8 @@ impl Run {
                     ended_by = Some(Limit::Output);
                     break;
                 }
+                // The protections are to be known even so.
+                Ok(Event::NoLongerNeeded) if ready.is_none() => needed = false,
                 Ok(Event::NoMoreReports | Event::NoLongerNeeded) => break,
                 Err(RecvTimeoutError::Timeout) if ready.is_some() => {
                     ended_by = Some(Limit::Wall);

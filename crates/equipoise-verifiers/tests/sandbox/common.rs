@@ -51,7 +51,12 @@ pub(crate) fn python(mode: Mode, limits: Limits, script: &str, arguments: &[&str
         "    {:?} {:?} after {:?}",
         outcome.exit, outcome.ended_by, outcome.wall
     );
-    println!("    {:?} {:?}", stdout(&outcome), text(&outcome.stderr));
+    let short = |bytes: &[u8]| text(&bytes[..bytes.len().min(200)]);
+    println!(
+        "    {:?} {:?}",
+        short(&outcome.stdout),
+        short(&outcome.stderr)
+    );
     // Beginning and ending take time too, on a machine that is busy with other tests.
     assert!(started.elapsed() < wall + Duration::from_secs(30));
     outcome
@@ -88,7 +93,9 @@ pub(crate) fn alive(marker: &str) -> Vec<u32> {
     let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let has_marker = |process: &u32| {
         let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        line.starts_with(b"python3") && text(&line).contains(marker)
+        let mut words = line.split(|byte| *byte == 0);
+        let is_python = words.next().is_some_and(|word| word.ends_with(b"/python3"));
+        is_python && words.any(|word| word == marker.as_bytes())
     };
     processes.filter(has_marker).collect()
 }
