@@ -47,7 +47,26 @@ fn same_word(given: &str, expected: &str, tolerance: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// An output is the same as itself with other white space at its ends, with and without a
+        /// tolerance; and without one as no other.
+        #[test]
+        fn the_same_is_the_same(lines in prop::collection::vec("[0-9a-e.-]{1,5}", 1..6)) {
+            let plain = lines.join("\n");
+            let spaced = lines.join(" \t\r\n") + "\n\n";
+            let (longer, other) = (format!("{plain}\nx"), format!("0{plain}"));
+            for tolerance in [None, Some(0.0), Some(1e-6)] {
+                prop_assert!(same(&spaced, &plain, tolerance));
+                prop_assert!(same(&plain, &spaced, tolerance));
+                prop_assert!(!same(&longer, &plain, tolerance));
+            }
+            prop_assert!(!same(&other, &plain, None));
+        }
+    }
 
     #[test]
     fn white_space_at_ends_does_not_count() {

@@ -54,7 +54,24 @@ fn fence(line: &str) -> (usize, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever stands in a block comes out, wherever the block stands.
+        #[test]
+        fn a_block_is_read_back(code in "([a-z =()#é\"]{0,12}\n){0,6}", words in "[a-zé \n]{0,20}") {
+            let completion = format!("{words}\n```python\n{code}```\n{words}");
+            prop_assert_eq!(python(&completion), code);
+        }
+
+        /// What is found is a part of the completion.
+        #[test]
+        fn a_part_is_found(completion in "(```|python|\n|</think>|é|a| ){0,30}") {
+            prop_assert!(completion.contains(python(&completion)));
+        }
+    }
 
     fn python(completion: &str) -> &str {
         code(completion, &["python".to_owned(), "py".to_owned()])

@@ -120,7 +120,7 @@ impl Code {
         let stop = self.reward == CodeReward::AllOrNothing;
         let mut done = streams::run(self, code, &tests.streams, stop)?;
         let failed = done.iter().any(|test| !test.passed);
-        if !tests.calls.is_empty() && !(stop && failed) {
+        if !tests.calls.is_empty() && (!stop || !failed) {
             done.extend(calls::run(self, code, tests, stop)?);
         }
         Ok(done)

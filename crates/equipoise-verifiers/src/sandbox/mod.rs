@@ -21,9 +21,10 @@
 //! ```text
 //! endless loops, sleeping       wall clock, processor time                  process, limits
 //! floods of output              a cap, then everything is killed            process
-//! secrets in the environment    a fixed environment                         process
+//! secrets in its environment    a fixed environment                         process
 //! memory and fork bombs         limits for an ordinary user                 limits
 //! files of others               Landlock, a root directory of its own       confined
+//! secrets of other processes    the same; /proc is among these files        confined
 //! the network                   no sockets, no interfaces                   confined
 //! other processes               namespaces, Landlock, seccomp               isolated
 //! outliving the run             a namespace of process ids                  isolated

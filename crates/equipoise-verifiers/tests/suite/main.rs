@@ -5,6 +5,7 @@ mod countdown;
 mod exact_number;
 mod format;
 mod never_panics;
+mod sandbox;
 
 use equipoise_core::Problem;
 

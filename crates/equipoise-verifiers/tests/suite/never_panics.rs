@@ -1,6 +1,7 @@
 //! No text makes a verifier panic, and rewards are always 0 or 1.
 
-use equipoise_verifiers::{CountdownExpression, ExactNumber, Extraction, Format, Verifier};
+use equipoise_verifiers::sandbox::{Sandbox, SandboxOptions};
+use equipoise_verifiers::{Code, CountdownExpression, ExactNumber, Extraction, Format, Verifier};
 use proptest::prelude::*;
 
 use crate::problem;
@@ -21,6 +22,10 @@ fn verifiers() -> Vec<Box<dyn Verifier>> {
         let after_tag = String::new();
         all.push(Box::new(CountdownExpression { after_tag, use_all }));
     }
+    // Nothing can be launched from here, so only what comes before is tried.
+    all.push(Box::new(Code::python(Sandbox::new(
+        SandboxOptions::default(),
+    ))));
     all.push(Box::new(Format {
         open: "<think>".into(),
         close: "</think>".into(),
@@ -42,6 +47,7 @@ proptest! {
     fn on_any_unicode(answer in any::<String>(), completion in any::<String>()) {
         check(&answer, &completion)?;
         check("1", &completion)?;
+        check(r#"{"tests":[{"stdin":"","stdout":""}]}"#, &completion)?;
         check(r#"{"target":1,"numbers":[1,2]}"#, &completion)?;
     }
 
