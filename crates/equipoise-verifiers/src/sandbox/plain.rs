@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::error::SandboxError;
 use super::levels::{Enforcement, Level};
 use super::program::{self, ENVIRONMENT};
-use super::run::{Event, Exit, Input, refused};
+use super::run::{Event, Input, refused};
 use super::tree::Tree;
 use super::{Command, SandboxOptions, scratch};
 

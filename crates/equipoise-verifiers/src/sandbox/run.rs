@@ -89,6 +89,7 @@ pub(super) enum Event {
 pub(super) struct Run {
     session: platform::Session,
     events: Receiver<Event>,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "commands cannot converse"))]
     sender: Sender<Event>,
     stdout: Option<Receiver<Captured>>,
     stderr: Option<Receiver<Captured>>,
@@ -136,6 +137,7 @@ impl Run {
     }
 
     /// What tells the run that it is no longer needed.
+    #[cfg(unix)]
     pub(super) fn sender(&self) -> Sender<Event> {
         self.sender.clone()
     }
