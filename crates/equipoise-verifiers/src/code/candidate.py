@@ -73,42 +73,41 @@ class Candidate:
     def answer(self, message):
         known = values.Known()
         decode = values.Decoder(known, self.classes, self.named)
-        encode = values.Encoder(known, self.classes, self.keep)
+        operation, arguments, named, table = message
+        value = raised = None
         try:
-            operation, arguments, named = message
-            with values.deep():
-                arguments = [decode(argument) for argument in arguments]
-                named = {key: decode(argument) for key, argument in named.items()}
+            decode.table(table)
+            arguments = [decode(argument) for argument in arguments]
+            named = {key: decode(argument) for key, argument in named.items()}
             if operation == "load":
-                value = self.load()
+                self.load()
             elif operation == "names":
                 value = self.names(*arguments)
             else:
                 value = OPERATIONS[operation](*arguments, **named)
-            with values.deep():
-                reply = {"value": encode(value)}
         except values.Gone:
             raise
         except BaseException as error:
-            reply = {"raised": [type(error).__name__, base(type(error)), str(error)[:1000]]}
-        with values.deep():
-            changed = [encode(value) for value in list(known.objects.values())]
-        return {**reply, "changed": changed}
+            raised = [type(error).__name__, base(type(error)), str(error)[:1000]]
+        encode = values.Encoder(known, self.classes, self.keep)
+        reply = {"value": encode(value), "table": encode.table()}
+        return reply if raised is None else {**reply, "raised": raised}
 
     def ask(self, number, arguments, named):
         """Calls a function of the tests."""
         known = values.Known()
         encode = values.Encoder(known, self.classes, self.keep)
+        decode = values.Decoder(known, self.classes, self.named)
         arguments = [encode(argument) for argument in arguments]
         named = {key: encode(argument) for key, argument in named.items()}
-        self.line.say({"callback": [number, arguments, named]})
+        self.line.say({"callback": [number, arguments, named, encode.table()]})
         reply = self.listen()
-        decode = values.Decoder(known, self.classes, self.named)
+        decode.table(reply["table"])
         if "raised" in reply:
             name, text = reply["raised"]
             kind = getattr(builtins, name, None)
-            known_kind = isinstance(kind, type) and issubclass(kind, Exception)
-            raise (kind if known_kind else RuntimeError)(text)
+            is_known = isinstance(kind, type) and issubclass(kind, Exception)
+            raise (kind if is_known else RuntimeError)(text)
         return decode(reply["value"])
 
     def listen(self):
@@ -120,7 +119,8 @@ class Candidate:
             try:
                 reply = self.answer(message)
             except RecursionError:
-                reply = {"raised": ["RecursionError", "RecursionError", "too deep"], "changed": []}
+                raised = ["RecursionError", "RecursionError", "too deep"]
+                reply = {"value": None, "table": [], "raised": raised}
             self.line.say(reply)
 
 

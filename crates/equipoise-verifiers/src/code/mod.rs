@@ -49,6 +49,8 @@ type Result<T> = std::result::Result<T, String>;
 /// but do not define is taken from the code, as they ask for. Objects of classes that `setup` defines
 /// are copied with their attributes.
 ///
+/// This needs Linux; elsewhere tests of functions are unscorable.
+///
 /// Code that stops to answer fails that test and those after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Code {

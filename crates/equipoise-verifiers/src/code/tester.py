@@ -156,7 +156,7 @@ class Tester:
         decode = values.Decoder(known, self.classes, self.named)
         arguments = [encode(argument) for argument in arguments]
         named = {key: encode(argument) for key, argument in named.items()}
-        self.line.say([operation, arguments, named])
+        self.line.say([operation, arguments, named, encode.table()])
         while True:
             reply = self.line.hear()
             if not isinstance(reply, dict):
@@ -164,10 +164,7 @@ class Tester:
             if "callback" not in reply:
                 break
             self.line.say(self.call(*reply["callback"]))
-        # What is new is described where it occurs first, and the value comes first.
-        value = decode(reply["value"]) if "value" in reply else None
-        for changed in reply["changed"]:
-            decode(changed)
+        decode.table(reply["table"])
         if "raised" in reply:
             name, base, text = map(str, reply["raised"])
             kind = self.exception(name, base)
@@ -176,19 +173,23 @@ class Tester:
             except TypeError:
                 error = kind.__new__(kind)
             raise error
-        return value
+        return decode(reply["value"])
 
-    def call(self, number, arguments, named):
+    def call(self, number, arguments, named, table):
         """Calls a function of the tests for the code under test."""
         known = values.Known()
         decode = values.Decoder(known, self.classes, self.named)
-        encode = values.Encoder(known, self.classes, self.stay)
+        value = raised = None
         try:
+            decode.table(table)
             arguments = [decode(argument) for argument in arguments]
             named = {str(key): decode(argument) for key, argument in named.items()}
-            return {"value": encode(self.callbacks[number](*arguments, **named))}
+            value = self.callbacks[number](*arguments, **named)
         except Exception as error:
-            return {"raised": [type(error).__name__, str(error)[:1000]]}
+            raised = [type(error).__name__, str(error)[:1000]]
+        encode = values.Encoder(known, self.classes, self.stay)
+        reply = {"value": encode(value), "table": encode.table()}
+        return reply if raised is None else {**reply, "raised": raised}
 
     def run(self, job):
         try:
@@ -265,7 +266,6 @@ def words(error):
 if __name__ == "__main__":
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
-    sys.setrecursionlimit(values.DEEPEST)
     with open("job.json", encoding="utf-8") as file:
         job = json.load(file)
     tester = Tester()

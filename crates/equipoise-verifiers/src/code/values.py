@@ -4,13 +4,8 @@ Plain data is copied. Lists, dictionaries, sets and objects keep their identity:
 to its arguments is done to the originals. Everything else stays where it is and is named by a number.
 """
 
-import contextlib
 import json
 import os
-import sys
-
-# Nodes of a linked list, and lists in lists, may be this deep.
-DEEPEST = 10_000
 
 
 class Gone(BaseException):
@@ -28,8 +23,7 @@ class Line:
         os.close(nothing)
 
     def say(self, message):
-        with deep():
-            line = json.dumps(message).encode() + b"\n"
+        line = json.dumps(message).encode() + b"\n"
         try:
             self.writer.write(line)
             self.writer.flush()
@@ -43,8 +37,7 @@ class Line:
             line = b""
         if not line.endswith(b"\n"):
             raise Gone
-        with deep():
-            return json.loads(line)
+        return json.loads(line)
 
 
 class Known:
@@ -54,25 +47,21 @@ class Known:
         self.objects = {}
         self.numbers = {}
 
-    def number(self, value):
-        """The number of an object, and whether it is new."""
-        number = self.numbers.get(id(value))
-        if number is not None:
-            return number, False
-        self.put(len(self.objects), value)
-        return len(self.objects) - 1, True
-
     def put(self, number, value):
         self.objects[number] = value
         self.numbers[id(value)] = number
 
 
 class Encoder:
-    """Turns values into what JSON can say; `stay` does so for what is not copied."""
+    """Turns values into what JSON can say; `stay` does so for what is not copied.
+
+    What can be changed is only numbered where it occurs. `table` describes it, so that neither long
+    chains nor circles are nested.
+    """
 
     def __init__(self, known, classes, stay):
         self.known, self.classes, self.stay = known, classes, stay
-        self.written = set()
+        self.waiting = list(known.objects)
 
     def __call__(self, value):
         if value is None or value is True or value is False:
@@ -88,7 +77,7 @@ class Encoder:
         if isinstance(value, tuple):
             return {"tuple": [self(item) for item in tuple.__iter__(value)]}
         if isinstance(value, (list, dict, set, bytearray)) or kind in self.classes:
-            return self.mutable(value)
+            return {"same": self.number(value)}
         if isinstance(value, frozenset):
             return {"frozenset": [self(item) for item in frozenset.__iter__(value)]}
         if isinstance(value, bytes):
@@ -99,33 +88,47 @@ class Encoder:
             return {"range": [value.start, value.stop, value.step]}
         module, name = kind.__module__, kind.__qualname__
         if module == "numpy" and hasattr(value, "tolist"):
-            return self(value.tolist())
+            data = value.tolist()
+            if name == "ndarray" and value.dtype.kind in "biuf":
+                return {"array": [value.dtype.str, value.shape, json.dumps(data)]}
+            return self(data)
         if (module, name) == ("collections", "deque"):
             return {"deque": [self(item) for item in value]}
-        if (module, name) in (("decimal", "Decimal"), ("fractions", "Fraction")):
+        if (module, name) in NUMBERS:
             return {"number": [module, name, str(value)]}
-        if module == "datetime" and name in ("date", "datetime", "time"):
+        if module == "datetime" and name in TIMES:
             return {"time": [name, value.isoformat()]}
         if module == "datetime" and name == "timedelta":
             return {"timedelta": [value.days, value.seconds, value.microseconds]}
         return self.stay(value)
 
-    def mutable(self, value):
-        number, _ = self.known.number(value)
-        if number in self.written:
-            return {"same": number}
-        self.written.add(number)
+    def number(self, value):
+        number = self.known.numbers.get(id(value))
+        if number is None:
+            number = len(self.known.objects)
+            self.known.put(number, value)
+            self.waiting.append(number)
+        return number
+
+    def table(self):
+        """The contents of everything that has a number."""
+        table = []
+        while self.waiting:
+            number = self.waiting.pop()
+            table.append([number, *self.contents(self.known.objects[number])])
+        return table
+
+    def contents(self, value):
         if isinstance(value, list):
-            return {"list": [number, [self(item) for item in list.__iter__(value)]]}
+            return "list", [self(item) for item in list.__iter__(value)]
         if isinstance(value, dict):
-            items = [[self(key), self(item)] for key, item in dict.items(value)]
-            return {"dict": [number, items]}
+            return "dict", [[self(key), self(item)] for key, item in dict.items(value)]
         if isinstance(value, set):
-            return {"set": [number, [self(item) for item in set.__iter__(value)]]}
+            return "set", [self(item) for item in set.__iter__(value)]
         if isinstance(value, bytearray):
-            return {"bytearray": [number, bytes(value).hex()]}
+            return "bytearray", bytes(value).hex()
         items = [[key, self(item)] for key, item in vars(value).items()]
-        return {"object": [number, type(value).__qualname__, items]}
+        return type(value).__qualname__, items
 
 
 class Decoder:
@@ -140,6 +143,33 @@ class Decoder:
             return value
         ((kind, what),) = value.items()
         return getattr(self, "_" + kind)(what) if kind in KINDS else self.named(kind, what)
+
+    def table(self, table):
+        """Makes what has a number, or changes what is there already."""
+        for number, name, _ in table:
+            kind = CHANGEABLE.get(name) or self.classes[name]
+            if type(self.known.objects.get(number)) is not kind:
+                self.known.put(number, kind.__new__(kind))
+        # What is in a set or a key of a dictionary may need its attributes to be found there.
+        for number, name, what in sorted(table, key=lambda entry: entry[1] in CHANGEABLE):
+            self.fill(self.known.objects[number], name, what)
+
+    def fill(self, there, name, what):
+        if name == "list":
+            there[:] = [self(item) for item in what]
+        elif name == "bytearray":
+            there[:] = bytes.fromhex(what)
+        elif name == "set":
+            there.clear()
+            there.update([self(item) for item in what])
+        else:
+            items = [(self(key), self(item)) for key, item in what]
+            there = there if name == "dict" else vars(there)
+            there.clear()
+            there.update(items)
+
+    def _same(self, number):
+        return self.known.objects[number]
 
     def _tuple(self, what):
         return tuple(map(self, what))
@@ -161,9 +191,15 @@ class Decoder:
 
         return deque(map(self, what))
 
+    def _array(self, what):
+        import numpy
+
+        kind, shape, data = what
+        return numpy.array(json.loads(data), dtype=numpy.dtype(str(kind))).reshape(shape)
+
     def _number(self, what):
         module, name, text = what
-        if (module, name) not in (("decimal", "Decimal"), ("fractions", "Fraction")):
+        if (module, name) not in NUMBERS:
             raise ValueError("no such number")
         return getattr(__import__(module), name)(text)
 
@@ -171,7 +207,7 @@ class Decoder:
         import datetime
 
         name, text = what
-        if name not in ("date", "datetime", "time"):
+        if name not in TIMES:
             raise ValueError("no such time")
         return getattr(datetime, name).fromisoformat(text)
 
@@ -180,69 +216,11 @@ class Decoder:
 
         return timedelta(*what)
 
-    def _same(self, number):
-        return self.known.objects[number]
 
-    def _at(self, number, kind, make):
-        """The object of that number if there is one of that kind, otherwise a new one."""
-        there = self.known.objects.get(number)
-        if type(there) is not kind:
-            there = make()
-            self.known.put(number, there)
-        return there
-
-    def _list(self, what):
-        number, items = what
-        there = self._at(number, list, list)
-        there[:] = list(map(self, items))
-        return there
-
-    def _dict(self, what):
-        number, items = what
-        there = self._at(number, dict, dict)
-        items = [(self(key), self(item)) for key, item in items]
-        there.clear()
-        there.update(items)
-        return there
-
-    def _set(self, what):
-        number, items = what
-        there = self._at(number, set, set)
-        items = list(map(self, items))
-        there.clear()
-        there.update(items)
-        return there
-
-    def _bytearray(self, what):
-        number, text = what
-        there = self._at(number, bytearray, bytearray)
-        there[:] = bytes.fromhex(text)
-        return there
-
-    def _object(self, what):
-        number, name, items = what
-        kind = self.classes[name]
-        there = self._at(number, kind, lambda: kind.__new__(kind))
-        items = {str(key): self(item) for key, item in items}
-        vars(there).clear()
-        vars(there).update(items)
-        return there
-
-
-KINDS = {
-    name[1:] for name in vars(Decoder) if name.startswith("_") and name[1:2] != "_" and name != "_at"
-}
-
-
-@contextlib.contextmanager
-def deep():
-    """Allows the recursion that deep data needs."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, DEEPEST))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
+CHANGEABLE = {"list": list, "dict": dict, "set": set, "bytearray": bytearray}
+NUMBERS = (("decimal", "Decimal"), ("fractions", "Fraction"))
+TIMES = ("date", "datetime", "time")
+KINDS = {name[1:] for name in vars(Decoder) if name[0] == "_" and name[1] != "_"}
 
 
 def classes_of(namespace):
