@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod code;
 mod compose;
 mod countdown;
 mod exact_match;
@@ -24,6 +25,7 @@ mod pattern;
 mod rational;
 mod repetition;
 mod reward_model;
+pub mod sandbox;
 mod spec;
 mod tags;
 mod text;
@@ -31,6 +33,7 @@ mod verdict;
 mod weighted;
 
 pub use batch::{explain_all, verify_all};
+pub use code::{Code, CodeReward};
 pub use compose::{FirstScorable, Gated, GatedOptions, Maximum, Minimum, NoVerifiers, Product};
 pub use countdown::CountdownExpression;
 pub use exact_match::ExactMatch;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::code::CodeOptions;
 use super::error::nearest;
 use super::options::{Options, UnitOption, field_names};
 use super::{BuildError, BuildErrorKind, Resources, VerifierSpec};
@@ -104,6 +105,8 @@ macro_rules! catalogue {
 }
 
 catalogue! { given:
+    "code", "code that passes tests, run in a sandbox",
+        (own: CodeOptions) => own.code()?;
     "cosine_length", "the reward of right and wrong answers falls or rises with length, along a cosine",
         (inner: Inner, own: CosineLengthOptions, unit: UnitOption) =>
         CosineLength::new(given.verifier("verifier", &inner.verifier)?, own, given.unit(unit)?)?;

@@ -1,6 +1,7 @@
 //! Verifiers by name, as recipes and command lines choose them.
 
 mod catalogue;
+mod code;
 mod error;
 mod options;
 

@@ -17,6 +17,7 @@ mod math;
 mod never_panics;
 mod outcomes;
 mod reward_model;
+mod sandbox;
 mod spec;
 mod texts;
 

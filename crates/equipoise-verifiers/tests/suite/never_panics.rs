@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 
 use equipoise_core::Problem;
+use equipoise_verifiers::sandbox::{Sandbox, SandboxOptions};
 use equipoise_verifiers::{
-    CountdownExpression, ExactNumber, Extraction, Format, Math, Verifier, explain_all, verify_all,
+    Code, CountdownExpression, ExactNumber, Extraction, Format, Math, Verifier, explain_all,
+    verify_all,
 };
 use proptest::prelude::*;
 
@@ -28,6 +30,10 @@ fn verifiers() -> Vec<Box<dyn Verifier>> {
         let after_tag = String::new();
         all.push(Box::new(CountdownExpression { after_tag, use_all }));
     }
+    // Nothing can be launched from here, so only what comes before is tried.
+    all.push(Box::new(Code::python(Sandbox::new(
+        SandboxOptions::default(),
+    ))));
     all.push(Box::new(Format {
         open: "<think>".into(),
         close: "</think>".into(),
@@ -76,6 +82,7 @@ proptest! {
     fn on_any_unicode(answer in any::<String>(), completion in any::<String>()) {
         check(&answer, &completion)?;
         check("1", &completion)?;
+        check(r#"{"tests":[{"stdin":"","stdout":""}]}"#, &completion)?;
         check(r#"{"target":1,"numbers":[1,2]}"#, &completion)?;
     }
 
