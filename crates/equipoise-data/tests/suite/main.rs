@@ -3,6 +3,7 @@
 mod arithmetic;
 mod code_tasks;
 mod countdown;
+mod curriculum;
 mod evaluator;
 mod families;
 mod jsonl;
