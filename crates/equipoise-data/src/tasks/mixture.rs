@@ -156,7 +156,7 @@ impl Task for Mixture {
         let total: f64 = weights.iter().sum();
         if !usable || total <= 0.0 || !total.is_finite() {
             return error(
-                "weight",
+                "components.weight",
                 format!("{weights:?}"),
                 "finite weights, none negative, not all zero".to_owned(),
             );
@@ -166,7 +166,7 @@ impl Task for Mixture {
             let levels = component.family.levels();
             if easiest > hardest || !levels.contains(&easiest) || !levels.contains(&hardest) {
                 return error(
-                    "difficulty",
+                    "components.difficulty",
                     format!("{:?}", component.difficulty),
                     format!(
                         "from {} to {} for {}, the smallest level not above the largest",

@@ -106,25 +106,28 @@ fn verifiers_are_told_by_source() {
 fn impossible_mixtures_are_named() {
     let cases = [
         ("components", vec![]),
-        ("weight", vec![component(Family::CodeTasks, 0.0, (1, 2))]),
         (
-            "weight",
+            "components.weight",
+            vec![component(Family::CodeTasks, 0.0, (1, 2))],
+        ),
+        (
+            "components.weight",
             vec![component(Family::CodeTasks, f64::NAN, (1, 2))],
         ),
         (
-            "weight",
+            "components.weight",
             vec![component(Family::CodeTasks, f64::INFINITY, (1, 2))],
         ),
         (
-            "difficulty",
+            "components.difficulty",
             vec![component(Family::CodeTasks, 1.0, (2, 1))],
         ),
         (
-            "difficulty",
+            "components.difficulty",
             vec![component(Family::CodeTasks, 1.0, (0, 1))],
         ),
         (
-            "difficulty",
+            "components.difficulty",
             vec![component(Family::Arithmetic, 1.0, (0, 7))],
         ),
     ];
