@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CurriculumError, Domain, Observation, fit_learning_curve};
+use super::{BudgetDomain, CurriculumError, Observation, fit_learning_curve};
 
 /// The settings of an [`AdaptiveSampler`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ impl AdaptiveSampler {
     pub fn gain(&self, domain: usize) -> Option<f64> {
         let progress = self.domains.get(domain)?;
         let fit = fit_learning_curve(&progress.seen).ok()?;
-        let domain = Domain {
+        let domain = BudgetDomain {
             weight: self.settings.weights[domain],
             cost: self.settings.costs[domain],
             curve: fit.curve,

@@ -7,7 +7,7 @@ use super::{CurriculumError, LearningCurve};
 /// A domain that samples can be bought for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Domain {
+pub struct BudgetDomain {
     /// What the domain's loss counts for; positive.
     pub weight: f64,
     /// What a sample costs, in any unit: tokens of a rollout times seconds of its verifier, say;
@@ -47,9 +47,9 @@ pub struct Allocation {
 /// bisection.
 ///
 /// ```
-/// use equipoise_data::curriculum::{Domain, LearningCurve, allocate};
+/// use equipoise_data::curriculum::{BudgetDomain, LearningCurve, allocate};
 ///
-/// let domain = |scale, cost| Domain {
+/// let domain = |scale, cost| BudgetDomain {
 ///     weight: 0.5,
 ///     cost,
 ///     curve: LearningCurve { asymptote: 0.0, scale, exponent: 0.5 },
@@ -66,7 +66,7 @@ pub struct Allocation {
 /// # Errors
 /// [`CurriculumError::TooFew`] without a domain, and [`CurriculumError::InvalidSetting`] for numbers
 /// outside their ranges or a budget that does not pay for the floors.
-pub fn allocate(domains: &[Domain], budget: f64) -> Result<Allocation, CurriculumError> {
+pub fn allocate(domains: &[BudgetDomain], budget: f64) -> Result<Allocation, CurriculumError> {
     let Some(first) = domains.first() else {
         return Err(CurriculumError::TooFew {
             what: "domains",
@@ -113,9 +113,9 @@ pub fn allocate(domains: &[Domain], budget: f64) -> Result<Allocation, Curriculu
 }
 
 /// The ν at which the budget is spent.
-fn bisect(domains: &[Domain], budget: f64) -> f64 {
+fn bisect(domains: &[BudgetDomain], budget: f64) -> f64 {
     let spent = |log: f64| -> f64 {
-        let cost = |domain: &Domain| domain.cost * domain.samples(log.exp());
+        let cost = |domain: &BudgetDomain| domain.cost * domain.samples(log.exp());
         domains.iter().map(cost).sum()
     };
     // The cost falls with ν, from beyond every budget to that of the floors.
@@ -137,7 +137,7 @@ fn bisect(domains: &[Domain], budget: f64) -> f64 {
     high.exp()
 }
 
-impl Domain {
+impl BudgetDomain {
     fn validate(&self) -> Result<(), CurriculumError> {
         let check = CurriculumError::check;
         let positive = |value: f64| value > 0.0 && value.is_finite();

@@ -31,7 +31,7 @@ mod reward_gap;
 mod sum_tree;
 
 pub use adaptive::{AdaptiveSampler, AdaptiveSettings, Purchase, Reason};
-pub use budget::{Allocation, Domain, allocate};
+pub use budget::{Allocation, BudgetDomain, allocate};
 pub use dynamic_sampling::{DynamicSampling, Next, Refill, RefillSize, Round, Signal};
 pub use error::CurriculumError;
 pub use learning_curve::{CurveFit, FitStatus, LearningCurve, Observation, fit_learning_curve};

@@ -49,8 +49,8 @@ struct Record {
     rests_until: Option<u64>,
 }
 
-/// Keeps problems whose running pass rate lies in a window (the offline difficulty filter of many
-/// recipes, made online as in Kimi k1.5's curriculum, arXiv:2501.12599).
+/// Keeps problems whose running pass rate lies in a window: the filter that recipes apply to a data set
+/// once, with pass rates measured beforehand, kept up to date while the policy changes.
 ///
 /// ```text
 /// trials ← decay · trials + new trials          passes ← decay · passes + new passes

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::CurriculumError;
 
 /// Weights with their sum and their smallest, both kept up to date when one weight changes
-/// (arXiv:1511.05952, appendix B.2.1).
+/// (arXiv:1511.05952, appendix B.2).
 ///
 /// Every inner number is the sum of the two below it, computed anew whenever one of them changes.
 /// So the tree is a function of the weights alone, and one that was saved and read back draws the

@@ -8,7 +8,7 @@ use equipoise_data::{
     ProblemSource, Procedural, PromptStyle, StringManipulation, StringOperation, Task, Tokenizer,
 };
 
-use crate::evaluator::parts;
+use crate::evaluator::{equation, parts, value};
 
 const STYLES: [PromptStyle; 2] = [PromptStyle::Compact, PromptStyle::Text];
 
@@ -84,6 +84,62 @@ fn demonstrations_end_with_the_answer_and_the_alphabet_spells_everything() {
             }
         }
     }
+}
+
+/// `a/b=qrR`: a quotient with its remainder.
+fn division(text: &str) {
+    let (left, right) = text.split_once('=').unwrap();
+    let (a, b) = left.split_once('/').unwrap();
+    let (quotient, rest) = right.split_once('r').unwrap();
+    let [a, b, quotient, rest] = [a, b, quotient, rest].map(value);
+    assert!(a == b * quotient + rest && (0..b).contains(&rest), "{text}");
+}
+
+#[test]
+fn every_line_of_a_calculation_is_true() {
+    let families = [
+        Family::LinearEquations,
+        Family::BaseConversion,
+        Family::CalendarArithmetic,
+    ];
+    let mut lines = 0;
+    for (family, level) in families
+        .into_iter()
+        .flat_map(|f| f.levels().map(move |l| (f, l)))
+    {
+        let task = family.task(level, PromptStyle::Compact);
+        for number in 0..200 {
+            let (_, completion) = drawn(&*task, number);
+            for line in parts(&completion).0.split([';', '>']) {
+                lines += 1;
+                match line {
+                    _ if line.contains('r') => division(line),
+                    // The determinant, and a quotient that is whole.
+                    _ if line.starts_with("D=") => drop(equation(&line[2..])),
+                    _ if line.starts_with("x=") && line.contains('/') && !line.contains('D') => {
+                        let (quotient, result) = line[2..].split_once('=').unwrap();
+                        if !result.contains('/') {
+                            equation(&line[2..]);
+                        } else {
+                            // c/d = a/b if and only if c·b = a·d.
+                            let [(a, b), (c, d)] = [quotient, result].map(|text| {
+                                let (top, bottom) = text.split_once('/').unwrap();
+                                (value(top), value(bottom))
+                            });
+                            assert_eq!(a * d, c * b, "{line}");
+                        }
+                    }
+                    _ if line.starts_with('m') => {
+                        let (month, days) = line[1..].split_once('=').unwrap();
+                        assert_eq!((153 * value(month) + 2) / 5, value(days), "{line}");
+                    }
+                    _ if line.contains(['x', 'y']) => lines -= 1,
+                    _ => drop(equation(line)),
+                }
+            }
+        }
+    }
+    assert!(lines > 10_000, "{lines}");
 }
 
 #[test]
@@ -322,7 +378,7 @@ fn the_formats_are_as_documented() {
         (
             Family::LinearEquations,
             "2x+3y=8;4x-y=2;x,y=",
-            "<think>D=2*(-1)-3*4=-14;x=(8*(-1)-3*2)/D=-14/-14=1;y=(2*2-8*4)/D=-28/-14=2</think>(1,2)",
+            "<think>D=2*(-1)-3*4=-14;x=(8*(-1)-3*2)/D=-14/(-14)=1;y=(2*2-8*4)/D=-28/(-14)=2</think>(1,2)",
         ),
         (
             Family::NumberSorting,

@@ -29,7 +29,8 @@ use value::{Input, Value};
 /// ```
 ///
 /// Two problems with the same steps are the same problem, whatever they are tested on; the tests are
-/// no part of the prompt. The tests of one problem differ in what they expect.
+/// no part of the prompt. The tests of one problem differ in what they expect, and for every step one
+/// of them fails if just that step is left out.
 ///
 /// # Demonstrations
 ///
@@ -74,8 +75,8 @@ const WORDING: Wording = Wording {
 /// The end of a description in words whose last step does not return something by itself.
 const RETURN: &str = "; return the result";
 
-/// How often steps are drawn anew because every test would expect the same.
-const ATTEMPTS: u32 = 100;
+/// How often steps are drawn anew because the tests would not tell them from others.
+const ATTEMPTS: u32 = 2000;
 
 /// A function: what it takes, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,25 +170,34 @@ impl Function {
         steps.try_fold(argument, |value, step| step.apply(value))
     }
 
-    /// Calls with different arguments, as Python statements; `None` if they all return the same.
+    /// Calls with different arguments, as Python statements; `None` if they would all return the same,
+    /// or none of them would show that a step was left out.
     fn asserts(&self, count: usize, stream: &mut Stream) -> Option<Vec<String>> {
         let mut asserts = Vec::new();
-        let mut results = Vec::new();
+        let mut calls: Vec<(Value, Value)> = Vec::new();
         for _ in 0..20 * count {
             if asserts.len() == count {
                 break;
             }
             let argument = self.input.draw(stream);
-            let call = format!("f({argument})");
-            let result = self.call(argument)?;
-            let written = format!("assert {call} == {result}");
+            let result = self.call(argument.clone())?;
+            let written = format!("assert f({argument}) == {result}");
             if !asserts.contains(&written) {
                 asserts.push(written);
-                results.push(result);
+                calls.push((argument, result));
             }
         }
-        let differ = results.iter().any(|result| *result != results[0]);
-        (differ && asserts.len() == count).then_some(asserts)
+        let differ = calls.iter().any(|(_, result)| *result != calls[0].1);
+        let shown = (0..self.steps.len()).all(|step| self.shows(step, &calls));
+        (differ && shown && asserts.len() == count).then_some(asserts)
+    }
+
+    /// Whether one of the calls would return something else without that step, or nothing at all.
+    fn shows(&self, step: usize, calls: &[(Value, Value)]) -> bool {
+        let mut shorter = self.clone();
+        shorter.steps.remove(step);
+        let mut calls = calls.iter();
+        calls.any(|(argument, result)| shorter.call(argument.clone()).as_ref() != Some(result))
     }
 
     /// The function in Python.

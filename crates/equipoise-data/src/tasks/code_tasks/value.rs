@@ -52,7 +52,12 @@ impl Input {
             Self::Number => Value::Number(stream.between(1, 30)),
             Self::List => {
                 let count = stream.between(0, 9);
-                Value::List((0..count).map(|_| stream.between(-20, 99)).collect())
+                // In every other list numbers are close together, so that some occur twice.
+                let (low, high) = match stream.below(2) {
+                    0 => (-20, 99),
+                    _ => (-3, 12),
+                };
+                Value::List((0..count).map(|_| stream.between(low, high)).collect())
             }
             Self::Text => {
                 let mut text = String::new();

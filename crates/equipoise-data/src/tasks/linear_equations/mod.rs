@@ -26,8 +26,8 @@ use side::{Side, sum};
 ///
 /// ```text
 /// 5x-3=2x+9          <think>5x-2x=9+3;3x=12;x=12/3=4</think>4
-/// 2x+3y=8;4x-y=2     <think>D=2*(-1)-3*4=-14;x=(8*(-1)-3*2)/D=-14/-14=1;
-///                    y=(2*2-8*4)/D=-28/-14=2</think>(1,2)
+/// 2x+3y=8;4x-y=2     <think>D=2*(-1)-3*4=-14;x=(8*(-1)-3*2)/D=-14/(-14)=1;
+///                    y=(2*2-8*4)/D=-28/(-14)=2</think>(1,2)
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,20 +182,17 @@ impl Question {
                 let (factor, number) = (left.x - right.x, right.number - left.number);
                 let x = Fraction::new(number, factor)?;
                 let thought = format!(
-                    "{}={};{}={number};x={number}/{factor}={x}",
+                    "{}={};{}={number};x={number}/{}={x}",
                     sum(&[(left.x, "x"), (-right.x, "x")]),
                     sum(&[(right.number, ""), (-left.number, "")]),
                     sum(&[(factor, "x")]),
+                    bracketed(factor),
                 );
                 Some((thought, x.to_string()))
             }
             Self::Two([(first, e), (second, f)]) => {
                 let (a, b, c, d) = (first.x, first.y, second.x, second.y);
                 let cross = |p: i128, q: i128, r: i128, s: i128| {
-                    let bracketed = |value: i128| match value {
-                        0.. => value.to_string(),
-                        _ => format!("({value})"),
-                    };
                     let [p_, q_, r_, s_] = [p, q, r, s].map(bracketed);
                     (format!("{p_}*{q_}-{r_}*{s_}"), p * q - r * s)
                 };
@@ -204,13 +201,22 @@ impl Question {
                 let (y_by, y_top) = cross(a, f, e, c);
                 let x = Fraction::new(x_top, determinant)?;
                 let y = Fraction::new(y_top, determinant)?;
+                let divisor = bracketed(determinant);
                 let thought = format!(
-                    "D={by}={determinant};x=({x_by})/D={x_top}/{determinant}={x};\
-                     y=({y_by})/D={y_top}/{determinant}={y}"
+                    "D={by}={determinant};x=({x_by})/D={x_top}/{divisor}={x};\
+                     y=({y_by})/D={y_top}/{divisor}={y}"
                 );
                 Some((thought, format!("({x},{y})")))
             }
         }
+    }
+}
+
+/// A number after an operator: in parentheses if it has a sign.
+fn bracketed(value: i128) -> String {
+    match value {
+        0.. => value.to_string(),
+        _ => format!("({value})"),
     }
 }
 

@@ -15,11 +15,12 @@ pub use operation::StringOperation;
 /// ```text
 /// compact   reverse:kita mo=             om atik
 ///           caesar 3,count d:kita mo=    1
-/// text      Take the text "kita mo". Do this: reverse it, letter by letter. …
+/// text      Take the text "kita mo" and reverse it, letter by letter. …
 /// ```
 ///
 /// The words are made of syllables, so that they can be pronounced and are in no dictionary. An
-/// operation that counts comes last.
+/// operation that counts comes last, and every other one changes the text, if one of
+/// [`operations`](Self::operations) can.
 ///
 /// # Demonstrations
 ///
@@ -61,7 +62,7 @@ impl Default for StringManipulation {
 
 const WORDING: Wording = Wording {
     compact: "{}:{}=",
-    text: instructed!("Do this: {}. The text is \"{}\".", "the result"),
+    text: instructed!("Take the text \"{}\" and {}.", "the result"),
 };
 
 impl StringManipulation {
@@ -92,13 +93,25 @@ impl StringManipulation {
             let fits = |kind: &&StringOperation| last || !kind.counts();
             let kinds: Vec<StringOperation> =
                 self.operations.iter().filter(fits).copied().collect();
-            let drawn = (0..ATTEMPTS).find_map(|_| {
-                let operation = Operation::draw(*stream.choose(&kinds)?, &text, stream);
+            let mut any = None;
+            let mut changing = None;
+            for _ in 0..ATTEMPTS {
+                let Some(&kind) = stream.choose(&kinds) else {
+                    break;
+                };
+                let operation = Operation::draw(kind, &text, stream);
                 let result = operation.apply(&text);
                 // Without vowels nothing may be left of a word.
-                let whole = result.split(' ').all(|word| !word.is_empty());
-                whole.then_some((operation, result))
-            });
+                if result.split(' ').all(|word| !word.is_empty()) {
+                    any = Some((operation, result.clone()));
+                    if result != text {
+                        changing = Some((operation, result));
+                        break;
+                    }
+                }
+            }
+            // One word in order is no reason to do something that the settings do not have.
+            let drawn = changing.or(any);
             if let Some((operation, result)) = drawn {
                 made.push(operation);
                 text = result;
@@ -115,14 +128,14 @@ impl StringManipulation {
     /// The operations and the text of a prompt.
     fn read(prompt: &str) -> Option<(Vec<Operation>, &str)> {
         let parts = WORDING.read(prompt)?;
-        let style = match prompt.starts_with("Do this: ") {
-            true => PromptStyle::Text,
-            false => PromptStyle::Compact,
+        // The sentence names the text first.
+        let (style, operations, text) = match prompt.starts_with("Take ") {
+            true => (PromptStyle::Text, parts[1], parts[0]),
+            false => (PromptStyle::Compact, parts[0], parts[1]),
         };
-        let operations = parts[0].split(Self::separator(style));
+        let operations = operations.split(Self::separator(style));
         let operations = operations.map(|operation| Operation::read(style, operation));
         let operations: Vec<Operation> = operations.collect::<Option<_>>()?;
-        let text = parts[1];
         let plain = text
             .split(' ')
             .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
@@ -130,7 +143,7 @@ impl StringManipulation {
     }
 }
 
-/// How often an operation is drawn anew because it would leave an empty word.
+/// How often an operation is drawn anew because it would change nothing or leave an empty word.
 const ATTEMPTS: u32 = 100;
 
 /// A word of that many letters: consonants and vowels in turn.
@@ -177,7 +190,11 @@ impl Task for StringManipulation {
             .map(|operation| operation.write(self.prompt))
             .collect();
         let written = written.join(Self::separator(self.prompt));
-        let prompt = WORDING.write(self.prompt, &[&written, &text]);
+        let parts: [&str; 2] = match self.prompt {
+            PromptStyle::Compact => [&written, &text],
+            PromptStyle::Text => [&text, &written],
+        };
+        let prompt = WORDING.write(self.prompt, &parts);
         problem(Self::NAME, id, prompt, answer)
     }
 

@@ -1,15 +1,15 @@
 //! Budgets: allocation, learning curves, and both together round by round.
 
 use equipoise_data::curriculum::{
-    AdaptiveSampler, AdaptiveSettings, CurriculumError, Domain, FitStatus, LearningCurve,
+    AdaptiveSampler, AdaptiveSettings, BudgetDomain, CurriculumError, FitStatus, LearningCurve,
     Observation, Reason, allocate, fit_learning_curve,
 };
 use proptest::prelude::*;
 
 use super::{close, golden, number, numbers, saved};
 
-fn domain(weight: f64, cost: f64, scale: f64, exponent: f64, floor: f64) -> Domain {
-    Domain {
+fn domain(weight: f64, cost: f64, scale: f64, exponent: f64, floor: f64) -> BudgetDomain {
+    BudgetDomain {
         weight,
         cost,
         curve: LearningCurve {
@@ -49,7 +49,7 @@ fn the_known_case() {
 #[test]
 fn allocations_agree_with_python() {
     for case in golden("budgets") {
-        let domains: Vec<Domain> = case["domains"]
+        let domains: Vec<BudgetDomain> = case["domains"]
             .as_array()
             .unwrap()
             .iter()
@@ -153,7 +153,7 @@ fn impossible_budgets_are_named() {
         ("budget", vec![usual], f64::NAN),
         (
             "weight",
-            vec![Domain {
+            vec![BudgetDomain {
                 weight: 0.0,
                 ..usual
             }],
@@ -161,7 +161,7 @@ fn impossible_budgets_are_named() {
         ),
         (
             "cost",
-            vec![Domain {
+            vec![BudgetDomain {
                 cost: -1.0,
                 ..usual
             }],
@@ -169,7 +169,7 @@ fn impossible_budgets_are_named() {
         ),
         (
             "floor",
-            vec![Domain {
+            vec![BudgetDomain {
                 floor: -1.0,
                 ..usual
             }],
@@ -289,7 +289,7 @@ proptest! {
         rest in 10.0..5000.0,
         moved in 0.001..0.2,
     ) {
-        let domains: Vec<Domain> =
+        let domains: Vec<BudgetDomain> =
             parts.iter().map(|&(w, c, b, p, floor)| domain(w, c, b, p, floor)).collect();
         let floors: f64 = domains.iter().map(|d| d.cost * d.floor).sum();
         let found = allocate(&domains, floors + rest).unwrap();
