@@ -145,8 +145,8 @@ impl AdaptiveSampler {
         let progress = self.domains.get(domain)?;
         let fit = fit_learning_curve(&progress.seen).ok()?;
         let domain = BudgetDomain {
-            weight: self.settings.weights[domain],
-            cost: self.settings.costs[domain],
+            weight: *self.settings.weights.get(domain)?,
+            cost: *self.settings.costs.get(domain)?,
             curve: fit.curve,
             floor: 0.0,
         };

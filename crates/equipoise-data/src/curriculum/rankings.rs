@@ -37,8 +37,7 @@ pub enum ScoreRule {
 /// assert_eq!((fair.chosen, fair.score), (vec![0, 2], 4)); // 1 + 1 + 2
 /// # Ok::<(), equipoise_data::curriculum::CurriculumError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rankings {
     /// For each ranking the points of every item.
     points: Vec<Vec<u64>>,

@@ -80,7 +80,7 @@ impl StringManipulation {
     }
 
     /// Operations for `text`, and what becomes of it.
-    fn operations(
+    fn draw_operations(
         &self,
         count: usize,
         text: &str,
@@ -184,7 +184,7 @@ impl Task for StringManipulation {
             })
             .collect();
         let text = words.join(" ");
-        let (operations, answer) = self.operations(count, &text, stream);
+        let (operations, answer) = self.draw_operations(count, &text, stream);
         let written: Vec<String> = operations
             .iter()
             .map(|operation| operation.write(self.prompt))
