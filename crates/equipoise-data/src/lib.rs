@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod curriculum;
 mod jsonl;
 mod messages;
 mod procedural;
@@ -13,5 +14,9 @@ pub use messages::MessageFormat;
 pub use procedural::{Procedural, ProceduralError};
 pub use source::{Demonstration, ProblemSource};
 pub use task::{EOS, Task, TaskError};
-pub use tasks::{Arithmetic, Countdown, Operator, StyleWeights};
+pub use tasks::{
+    Arithmetic, BaseConversion, CalendarArithmetic, CalendarQuestion, CodeTasks, Countdown, Family,
+    LinearEquations, LogicPuzzles, Mixture, MixtureComponent, NumberSorting, Operator, PromptStyle,
+    PuzzleKind, StringManipulation, StringOperation, StyleWeights,
+};
 pub use tokenizer::{Tokenizer, TokenizerError};

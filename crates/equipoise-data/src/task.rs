@@ -23,6 +23,13 @@ pub trait Task: Send + Sync + std::fmt::Debug {
     /// not one of this task's.
     fn demonstration(&self, problem: &Problem, stream: &mut Stream) -> Option<String>;
 
+    /// The verifier that its answers are made for, by the name a recipe gives it: `exact_number`,
+    /// `exact_match` (the text after the thought is the answer, character by character), `math`,
+    /// `code` or `countdown`.
+    fn verifier(&self) -> &'static str {
+        "exact_number"
+    }
+
     /// Whether problems can be drawn with these settings.
     ///
     /// # Errors
@@ -46,6 +53,21 @@ pub(crate) fn alphabet(others: &str) -> Vec<String> {
     tags.into_iter().chain(characters).collect()
 }
 
+/// A completion: the thought, then the answer.
+pub(crate) fn completion(thought: &str, answer: &str) -> String {
+    format!("{THINK_OPEN}{thought}{THINK_CLOSE}{answer}")
+}
+
+/// A problem of the task `name`.
+pub(crate) fn problem(name: &str, id: u64, prompt: String, answer: String) -> Problem {
+    Problem {
+        id,
+        prompt,
+        answer,
+        source: name.to_owned(),
+    }
+}
+
 /// A setting of a task that no problem can satisfy.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("{task}.{field} = {got}: {expected}")]
@@ -58,6 +80,42 @@ pub struct TaskError {
     pub got: String,
     /// What it must be.
     pub expected: String,
+}
+
+impl TaskError {
+    /// Refuses a difficulty that is not from 1 to `most`.
+    pub(crate) fn check_difficulty(
+        task: &'static str,
+        difficulty: u32,
+        most: u32,
+    ) -> Result<(), Self> {
+        if (1..=most).contains(&difficulty) {
+            return Ok(());
+        }
+        Err(Self {
+            task,
+            field: "difficulty",
+            got: difficulty.to_string(),
+            expected: format!("from 1 to {most}"),
+        })
+    }
+
+    /// Refuses an empty list of kinds to draw from.
+    pub(crate) fn check_any<T>(
+        task: &'static str,
+        field: &'static str,
+        items: &[T],
+    ) -> Result<(), Self> {
+        if !items.is_empty() {
+            return Ok(());
+        }
+        Err(Self {
+            task,
+            field,
+            got: "[]".to_owned(),
+            expected: "at least one".to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]

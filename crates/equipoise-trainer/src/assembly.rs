@@ -294,6 +294,10 @@ fn task(recipe: &Recipe) -> Option<Box<dyn Task>> {
             target_max: section.target_max,
             misses: section.misses,
         })),
+        DataSource::Generated(name) => {
+            let mut generated = recipe.data.generated().into_iter();
+            generated.find_map(|(other, task)| (other == name).then_some(task))
+        }
         DataSource::File { .. } => None,
     }
 }

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use equipoise_data::{
+    BaseConversion, CalendarArithmetic, CodeTasks, LinearEquations, LogicPuzzles, Mixture,
+    NumberSorting, StringManipulation, Task,
+};
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
@@ -29,6 +33,30 @@ pub struct DataSection {
     pub arithmetic: Option<ArithmeticSection>,
     /// The settings of `task = "countdown"`.
     pub countdown: Option<CountdownSection>,
+    /// The settings of `task = "linear_equations"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear_equations: Option<LinearEquations>,
+    /// The settings of `task = "number_sorting"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_sorting: Option<NumberSorting>,
+    /// The settings of `task = "base_conversion"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_conversion: Option<BaseConversion>,
+    /// The settings of `task = "string_manipulation"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub string_manipulation: Option<StringManipulation>,
+    /// The settings of `task = "logic_puzzles"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logic_puzzles: Option<LogicPuzzles>,
+    /// The settings of `task = "calendar_arithmetic"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_arithmetic: Option<CalendarArithmetic>,
+    /// The settings of `task = "code_tasks"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_tasks: Option<CodeTasks>,
+    /// The settings of `task = "mixture"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<Mixture>,
 }
 
 /// [`DataSection::source`]: where problems come from, with what belongs to it.
@@ -38,6 +66,8 @@ pub enum DataSource<'a> {
     Arithmetic(&'a ArithmeticSection),
     /// Countdown.
     Countdown(&'a CountdownSection),
+    /// A task with settings of its own, which [`DataSection::generated`] gives.
+    Generated(TaskName),
     /// A file.
     File {
         /// The problems.
@@ -57,12 +87,63 @@ impl DataSection {
                 self.arithmetic.as_ref().map(DataSource::Arithmetic)
             }
             (Some(TaskName::Countdown), None) => self.countdown.as_ref().map(DataSource::Countdown),
+            (Some(name), None) => {
+                let mut generated = self.generated().into_iter();
+                let found = generated.any(|(other, _)| other == name);
+                found.then_some(DataSource::Generated(name))
+            }
             (None, Some(path)) => Some(DataSource::File {
                 path,
                 held_out_path: self.held_out_path.as_deref(),
                 message_format: self.message_format?,
             }),
             _ => None,
+        }
+    }
+
+    /// The tasks whose settings are here in the form `equipoise-data` has them, by name: those of
+    /// [`task`](Self::task), if it is one of them, and those that were set in vain.
+    pub fn generated(&self) -> Vec<(TaskName, Box<dyn Task>)> {
+        fn boxed<T: Task + Clone + 'static>(settings: &Option<T>) -> Option<Box<dyn Task>> {
+            let settings = settings.clone()?;
+            Some(Box::new(settings))
+        }
+        let sections = [
+            (TaskName::LinearEquations, boxed(&self.linear_equations)),
+            (TaskName::NumberSorting, boxed(&self.number_sorting)),
+            (TaskName::BaseConversion, boxed(&self.base_conversion)),
+            (
+                TaskName::StringManipulation,
+                boxed(&self.string_manipulation),
+            ),
+            (TaskName::LogicPuzzles, boxed(&self.logic_puzzles)),
+            (
+                TaskName::CalendarArithmetic,
+                boxed(&self.calendar_arithmetic),
+            ),
+            (TaskName::CodeTasks, boxed(&self.code_tasks)),
+            (TaskName::Mixture, boxed(&self.mixture)),
+        ];
+        let set = sections.into_iter();
+        set.filter_map(|(name, task)| Some((name, task?))).collect()
+    }
+
+    /// Gives the task's section its defaults where it is missing, for the tasks of
+    /// [`generated`](Self::generated).
+    pub(super) fn resolve_generated(&mut self) {
+        fn fill<T: Default>(section: &mut Option<T>) {
+            section.get_or_insert_default();
+        }
+        match self.task {
+            Some(TaskName::LinearEquations) => fill(&mut self.linear_equations),
+            Some(TaskName::NumberSorting) => fill(&mut self.number_sorting),
+            Some(TaskName::BaseConversion) => fill(&mut self.base_conversion),
+            Some(TaskName::StringManipulation) => fill(&mut self.string_manipulation),
+            Some(TaskName::LogicPuzzles) => fill(&mut self.logic_puzzles),
+            Some(TaskName::CalendarArithmetic) => fill(&mut self.calendar_arithmetic),
+            Some(TaskName::CodeTasks) => fill(&mut self.code_tasks),
+            Some(TaskName::Mixture) => fill(&mut self.mixture),
+            Some(TaskName::Arithmetic | TaskName::Countdown) | None => {}
         }
     }
 }
@@ -75,6 +156,43 @@ pub enum TaskName {
     Arithmetic,
     /// Reaching a target with given numbers.
     Countdown,
+    /// Linear equations in one and two unknowns.
+    LinearEquations,
+    /// Putting numbers in order.
+    NumberSorting,
+    /// Numbers from one base into another.
+    BaseConversion,
+    /// Operations on a text.
+    StringManipulation,
+    /// Knights and knaves, truth tables, and transitive order.
+    LogicPuzzles,
+    /// Weekdays, distances between dates, and dates.
+    CalendarArithmetic,
+    /// Small Python functions.
+    CodeTasks,
+    /// Several of these at several levels.
+    Mixture,
+}
+
+impl TaskName {
+    /// All tasks, with their names in recipes.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::Arithmetic, "arithmetic"),
+        (Self::Countdown, "countdown"),
+        (Self::LinearEquations, "linear_equations"),
+        (Self::NumberSorting, "number_sorting"),
+        (Self::BaseConversion, "base_conversion"),
+        (Self::StringManipulation, "string_manipulation"),
+        (Self::LogicPuzzles, "logic_puzzles"),
+        (Self::CalendarArithmetic, "calendar_arithmetic"),
+        (Self::CodeTasks, "code_tasks"),
+        (Self::Mixture, "mixture"),
+    ];
+
+    /// The name in recipes.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// `[data.arithmetic]`.

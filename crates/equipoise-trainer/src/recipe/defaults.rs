@@ -1,4 +1,5 @@
-//! Every default of a recipe, in one place.
+//! Every default of a recipe, in one place; but for the settings of procedural tasks that are
+//! `equipoise-data`'s own, which have theirs there.
 
 use std::path::PathBuf;
 

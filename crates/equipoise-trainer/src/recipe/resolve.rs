@@ -50,6 +50,7 @@ fn resolve_data(data: &mut DataSection) {
                 misses: defaults::misses(),
             });
         }
+        Some(_) => data.resolve_generated(),
         None => {
             data.message_format.get_or_insert(MessageFormat::Plain);
         }

@@ -128,6 +128,10 @@ impl Task for Countdown {
         Some(format!("{THINK_OPEN}{thought}{THINK_CLOSE}{answer}"))
     }
 
+    fn verifier(&self) -> &'static str {
+        "countdown"
+    }
+
     fn validate(&self) -> Result<(), TaskError> {
         let error = |field, got: String, expected: String| {
             Err(TaskError {

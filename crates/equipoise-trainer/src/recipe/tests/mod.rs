@@ -86,7 +86,9 @@ fn defaults_are_resolved() {
 
 #[test]
 fn a_resolved_recipe_survives_its_text() {
-    let variants: [&[&str]; 8] = [
+    let variants: [&[&str]; 10] = [
+        &["data={task='calendar_arithmetic',calendar_arithmetic={questions=['add_days']}}"],
+        &["data={task='mixture',mixture={components=[{family='code_tasks',difficulty=[1,3]}]}}"],
         &[
             "stage.rl.preset=gspo",
             "stage.rl.objective.epsilon_high=0.5",
@@ -123,6 +125,48 @@ fn a_resolved_recipe_survives_its_text() {
         );
         assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
     }
+}
+
+#[test]
+fn every_task_has_a_section_of_its_own() {
+    for (task, name) in TaskName::ALL {
+        assert_eq!(task.name(), name);
+        let choice = format!("data.task={name}");
+        if task == TaskName::Mixture {
+            let wrong = error(&[&choice]);
+            assert_eq!(
+                wrong,
+                "r.toml: data.mixture.components: is []; expected at least one"
+            );
+            continue;
+        }
+        let recipe = parse(&[&choice]).unwrap();
+        let text = recipe.to_toml().unwrap();
+        assert!(text.contains(&format!("[data.{name}]")), "{text}");
+        match recipe.data.source().unwrap() {
+            DataSource::Generated(found) => {
+                assert_eq!(found, task);
+                let (_, settings) = &recipe.data.generated()[0];
+                assert_eq!(settings.name(), name);
+            }
+            _ => assert!(matches!(task, TaskName::Arithmetic | TaskName::Countdown)),
+        }
+    }
+    assert_eq!(
+        error(&[
+            "data.task=number_sorting",
+            "data.number_sorting.difficulty=9"
+        ]),
+        "r.toml: data.number_sorting.difficulty: is 9; expected from 1 to 6"
+    );
+    assert_eq!(
+        error(&[
+            "data.task=number_sorting",
+            "data.number_sorting.dificulty=2"
+        ]),
+        "--set data.number_sorting.dificulty=2: unknown key `dificulty` in [data.number_sorting], \
+         did you mean `difficulty`?; the keys are difficulty, prompt"
+    );
 }
 
 #[test]

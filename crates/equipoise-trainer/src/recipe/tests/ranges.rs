@@ -119,7 +119,11 @@ fn every_range() {
 
 #[test]
 fn options_without_effect() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
+        (
+            &["data.code_tasks={}"],
+            "data.code_tasks: has no effect without `task = \"code_tasks\"`; remove it",
+        ),
         (
             &["stage.rl.kl=k3"],
             "stage.rl.kl: has no effect with `kl_coefficient = 0`; remove it",
@@ -164,8 +168,9 @@ fn either_or() {
     );
     assert_eq!(
         error(&["data={}"]),
-        "r.toml: data.task: set either `task`, to arithmetic or countdown, or `path`, to a file of \
-         problems"
+        "r.toml: data.task: set either `task`, to one of arithmetic, countdown, linear_equations, \
+         number_sorting, base_conversion, string_manipulation, logic_puzzles, calendar_arithmetic, \
+         code_tasks, mixture; or `path`, to a file of problems"
     );
     assert_eq!(
         error(&["data={path='p', held_out_path='q', held_out=3}"]),

@@ -72,8 +72,8 @@ impl Checker {
                     .into()
             }),
             (None, None) => self.that(false, "task", || {
-                "set either `task`, to arithmetic or countdown, or `path`, to a file of problems"
-                    .into()
+                let names = TaskName::ALL.map(|(_, name)| name).join(", ");
+                format!("set either `task`, to one of {names}; or `path`, to a file of problems")
             }),
             _ => {}
         }
@@ -136,6 +136,16 @@ impl Checker {
             self.at_least("countdown.max_value", task.max_value as usize, 1);
             self.at_least("countdown.target_max", task.target_max as usize, 1);
             self.pair("countdown.misses", task.misses, 0);
+        }
+        for (task, settings) in data.generated() {
+            let name = task.name();
+            if data.task != Some(task) {
+                self.no_effect(name, true, &other_task(name));
+            } else if let Err(error) = settings.validate() {
+                self.that(false, &format!("{name}.{}", error.field), || {
+                    format!("is {}; expected {}", error.got, error.expected)
+                });
+            }
         }
     }
 
