@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod chat;
 mod jsonl;
 mod messages;
 mod procedural;

@@ -1,6 +1,7 @@
 //! The crate's tests, in one program so that the tokenizer library is linked once.
 
 mod arithmetic;
+mod chat_golden;
 mod countdown;
 mod evaluator;
 mod jsonl;
