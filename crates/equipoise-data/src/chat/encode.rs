@@ -5,9 +5,9 @@ use std::ops::Range;
 use equipoise_core::TokenId;
 
 use super::error::ChatTemplateError;
-use super::layout::{Layout, Located, MaskOptions};
+use super::layout::{Located, MaskOptions};
 use super::template::{ChatTemplate, Conversation};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// A conversation as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Encoded {
     pub loss_mask: Vec<bool>,
     /// For every token the bytes of `text` it stands for.
     pub offsets: Vec<Range<usize>>,
-    /// The messages, in order.
+    /// The messages, in order; none of a text that is no conversation.
     pub messages: Vec<MessageTokens>,
     /// The tokens that lie on a border of what carries loss, part of them inside and part outside;
     /// they carry loss.
@@ -42,6 +42,38 @@ pub struct MessageTokens {
 }
 
 impl Encoded {
+    /// A text that is no conversation as tokens, of which those in the ranges of bytes `loss`
+    /// carry loss: all of it for language modelling, the completion behind its prompt.
+    ///
+    /// ```
+    /// use equipoise_data::{Tokenizer, chat::Encoded};
+    ///
+    /// let tokenizer = Tokenizer::from_alphabet(&["2", "+", "=", "4"], "<eos>")?;
+    /// let encoded = Encoded::of_text(&tokenizer, "2+2=4<eos>", &[4..10])?;
+    /// assert_eq!(encoded.loss_mask, [false, false, false, false, true, true]);
+    /// # Ok::<(), equipoise_data::TokenizerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub fn of_text(
+        tokenizer: &Tokenizer,
+        text: &str,
+        loss: &[Range<usize>],
+    ) -> Result<Self, TokenizerError> {
+        let (tokens, offsets) = tokenizer.encode_with_offsets(text)?;
+        let (loss_mask, straddling) = mask(&offsets, loss);
+        Ok(Self {
+            text: text.to_owned(),
+            tokens,
+            loss_mask,
+            offsets,
+            messages: Vec::new(),
+            straddling,
+            located: Located::Given,
+        })
+    }
+
     /// How many tokens carry loss.
     pub fn loss_tokens(&self) -> usize {
         self.loss_mask.iter().filter(|&&carries| carries).count()
@@ -62,36 +94,24 @@ impl ChatTemplate {
         options: MaskOptions,
     ) -> Result<Encoded, ChatTemplateError> {
         let layout = self.layout(conversation, options)?;
-        let (tokens, offsets) = tokenizer.encode_with_offsets(&layout.text)?;
-        let (loss_mask, straddling) = mask(&offsets, &layout.loss);
-        let Layout {
-            text,
-            messages,
-            located,
-            ..
-        } = layout;
-        let begins = |byte: usize| offsets.partition_point(|offset| offset.start < byte);
-        let messages = messages.into_iter().map(|span| MessageTokens {
-            tokens: span.range.map(|range| {
-                // What stands before the first token with a place of its own begins the text.
-                let start = if range.start == 0 {
-                    0
-                } else {
-                    begins(range.start)
-                };
-                start..begins(range.end)
-            }),
+        let encoded = Encoded::of_text(tokenizer, &layout.text, &layout.loss)?;
+        let begins = |byte: usize| {
+            encoded
+                .offsets
+                .partition_point(|offset| offset.start < byte)
+        };
+        let messages = layout.messages.into_iter().map(|span| MessageTokens {
+            tokens: span
+                .range
+                .map(|range| begins(range.start)..begins(range.end)),
             role: span.role,
             rewritten: span.rewritten,
         });
+        let messages = messages.collect();
         Ok(Encoded {
-            messages: messages.collect(),
-            text,
-            tokens,
-            loss_mask,
-            offsets,
-            straddling,
-            located,
+            messages,
+            located: layout.located,
+            ..encoded
         })
     }
 }

@@ -38,6 +38,8 @@ pub enum Located {
     Markers,
     /// By rendering the conversation up to each message.
     Renderings,
+    /// The caller said it ([`Encoded::of_text`](super::Encoded::of_text)).
+    Given,
 }
 
 /// Where one message stands.
@@ -90,7 +92,7 @@ impl ChatTemplate {
         } else {
             let mut found = Vec::with_capacity(wanted.len());
             for index in wanted {
-                let (range, rewritten) = finder.written(index, ends[index].at)?;
+                let (range, rewritten) = finder.written(index, &ends)?;
                 messages[index].rewritten |= rewritten;
                 found.push(range);
             }
@@ -230,25 +232,29 @@ impl<'a> Finder<'a> {
         Ok(kept)
     }
 
-    /// What the model writes of its message `index`, which ends at `end`, and whether the template
-    /// would have opened the message otherwise.
+    /// What the model writes of its message `index`, and whether the template would have opened the
+    /// message otherwise.
     fn written(
         &self,
         index: usize,
-        end: Option<usize>,
+        ends: &[End],
     ) -> Result<(Range<usize>, bool), ChatTemplateError> {
         let not_located = |why| ChatTemplateError::NotLocated { index, why };
-        let end = end.ok_or_else(|| {
+        let end = ends[index].at.ok_or_else(|| {
             not_located(
                 "what ends the message depends on the messages after it, or its content is not \
                  rendered as it is",
             )
         })?;
-        let opened = self.prepared.render(&self.prepared.messages[..index], true);
-        let (start, rewritten) = match opened {
-            Ok(opened) if self.text.starts_with(&opened) => (Some(opened.len()), false),
-            other => (self.probed_start(index), other.is_ok()),
+        let before = match index.checked_sub(1) {
+            Some(before) => ends[before].at,
+            None => Some(0),
         };
+        let opened = self.opened(index, before);
+        // A template that refuses what stands before has not said how it would open the message.
+        let messages = &self.prepared.messages[..index];
+        let rewritten = opened.is_none() && self.prepared.render(messages, true).is_ok();
+        let start = opened.or_else(|| self.probed_start(index));
         let start = start.filter(|&start| start <= end).ok_or_else(|| {
             not_located(
                 "the generation prompt is no beginning of the conversation, and the content is not \
@@ -256,6 +262,20 @@ impl<'a> Finder<'a> {
             )
         })?;
         Ok((start..self.without_space(index, start, end), rewritten))
+    }
+
+    /// Where the generation prompt in front of message `index` ends. The messages before may have
+    /// been rendered otherwise in the whole text; then it is looked for where they end, at `before`.
+    fn opened(&self, index: usize, before: Option<usize>) -> Option<usize> {
+        let messages = &self.prepared.messages[..index];
+        let opened = self.prepared.render(messages, true).ok()?;
+        if self.text.starts_with(&opened) {
+            return Some(opened.len());
+        }
+        let closed = self.prepared.render(messages, false).ok()?;
+        let (before, header) = (before?, opened.strip_prefix(&closed)?);
+        let found = !header.is_empty() && self.text[before..].starts_with(header);
+        found.then_some(before + header.len())
     }
 
     /// `end`, or where the white space begins that the template puts behind the token that ends the
@@ -288,9 +308,19 @@ impl<'a> Finder<'a> {
         (!after.contains(self.probe)).then(|| (before.to_owned(), after.to_owned()))
     }
 
+    /// The content of message `index`, into which probes are put: nothing if it has none, and `None`
+    /// if it is a list of parts.
+    fn content(&self, index: usize) -> Option<&str> {
+        let message = &self.messages[index];
+        match message.get("content") {
+            None => Some(""),
+            Some(_) => message.content(),
+        }
+    }
+
     /// Where the content of message `index` begins, told by a probe in front of it or in its place.
     fn probed_start(&self, index: usize) -> Option<usize> {
-        let content = self.messages[index].content()?;
+        let content = self.content(index)?;
         let all = self.messages.len();
         let front = self.probed(all, index, &format!("{}{content}", self.probe));
         let front = front.and_then(|(before, after)| {
@@ -306,7 +336,7 @@ impl<'a> Finder<'a> {
 
     /// Where the content of message `index` ends, told by a probe behind it.
     fn probed_content_end(&self, index: usize) -> Option<usize> {
-        let content = self.messages[index].content()?;
+        let content = self.content(index)?;
         let all = self.messages.len();
         let (before, after) = self.probed(all, index, &format!("{content}{}", self.probe))?;
         let upto = self.text.strip_suffix(&after)?;
@@ -316,7 +346,7 @@ impl<'a> Finder<'a> {
     /// Where message `index` ends, if what follows its content is the same as when it is the last.
     fn probed_end(&self, index: usize) -> Option<usize> {
         let content_end = self.probed_content_end(index)?;
-        let content = self.messages[index].content()?;
+        let content = self.content(index)?;
         let alone = self.probed(index + 1, index, &format!("{content}{}", self.probe));
         match alone {
             Some((_, tail)) if self.text[content_end..].starts_with(&tail) => {

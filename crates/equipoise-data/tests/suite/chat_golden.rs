@@ -96,6 +96,7 @@ fn bits(mask: &[bool]) -> String {
 
 #[test]
 fn texts_and_tokens_are_those_of_transformers() {
+    let mut continued = 0;
     for case in cases() {
         let (place, conversation) = (case.place(), case.conversation());
         let mut templates = vec![published(&case.family)];
@@ -114,34 +115,42 @@ fn texts_and_tokens_are_those_of_transformers() {
                 case.prompt,
                 "{place}"
             );
-            match &case.continued {
-                Some(text) => assert_eq!(&render(Ending::Continue).unwrap(), text, "{place}"),
-                None => assert!(case.conversation().messages.last().is_some()),
+            if let Some(text) = &case.continued {
+                assert_eq!(&render(Ending::Continue).unwrap(), text, "{place}");
+                continued += 1;
             }
             let tokens = tokenizer(&case.family).encode(&case.text).unwrap();
             assert_eq!(tokens, case.tokens, "{place}");
         }
     }
+    assert_eq!(continued, 132);
 }
 
 #[test]
-fn what_transformers_cannot_continue_is_refused() {
-    let mut refused = 0;
-    for case in cases() {
-        let conversation = case.conversation();
-        let ends = conversation.messages.last().unwrap().is_assistant();
-        if case.error.is_some() || !ends || case.continued.is_some() {
-            continue;
-        }
-        let error = published(&case.family).render_conversation(&conversation, Ending::Continue);
+fn what_cannot_be_continued_is_refused() {
+    // transformers: "the final message has no "content" to continue", and "the final message does
+    // not appear in the chat after applying the chat template".
+    let call = ChatMessage::new("assistant", "").with("content", Value::Null);
+    let silent = ChatTemplate::new("{{ messages | length }}content", SpecialTokens::default());
+    for (template, last) in [
+        (ChatTemplate::builtin("qwen3").unwrap(), call),
+        (silent.unwrap(), ChatMessage::new("assistant", "Hello")),
+    ] {
+        let conversation = Conversation::from(vec![ChatMessage::new("user", "Hi"), last]);
+        let error = template.render_conversation(&conversation, Ending::Continue);
         assert!(
             matches!(error, Err(ChatTemplateError::Continue { .. })),
-            "{}",
-            case.place()
+            "{error:?}"
         );
-        refused += 1;
     }
-    assert_eq!(refused, 1);
+    // Parts are continued behind the last text.
+    let parts = serde_json::json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
+    let source = "{% for m in messages %}{% for part in m.content %}<{{ part.text }}>{% endfor %}{% endfor %}";
+    let template = ChatTemplate::new(source, SpecialTokens::default()).unwrap();
+    let message = ChatMessage::new("assistant", "").with("content", parts);
+    let conversation = Conversation::from(vec![message]);
+    let text = template.render_conversation(&conversation, Ending::Continue);
+    assert_eq!(text.unwrap(), "<a><b");
 }
 
 #[test]
