@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, OutputSpanKind};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::error::ChatTemplateError;
-use super::python::tojson;
+use super::python::{printed, tojson};
 
 /// The filter that stands for `{% generation %}`; its name tells its output from any other.
 const GENERATION: &str = "equipoise_generation";
@@ -41,11 +41,24 @@ impl Engine {
         environment.set_syntax(syntax.map_err(|error| failed(&error, 0))?);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_formatter(|out, _, value| Ok(out.write_str(&printed(value))?));
         environment.set_fuel(Some(FUEL));
         environment.add_filter("tojson", |value: &Value, options: Kwargs| {
             tojson(value, options)
         });
+        environment.add_filter("string", |value: &Value| printed(value));
         environment.add_filter(GENERATION, |value: Value| value);
+        environment.add_test("iterable", |value: &Value| {
+            !value.is_none() && value.try_iter().is_ok()
+        });
+        // In Python a sequence is whatever has a length and items.
+        environment.add_test("sequence", |value: &Value| {
+            value.is_undefined()
+                || matches!(
+                    value.kind(),
+                    ValueKind::String | ValueKind::Seq | ValueKind::Map
+                )
+        });
         environment.add_function(
             "raise_exception",
             |message: Value| -> Result<Value, Error> {

@@ -1,12 +1,16 @@
-//! JSON as Python writes it, with a space behind every comma.
+//! JSON and numbers as Python writes them.
 
-use minijinja::value::{Kwargs, Value as Any};
+use minijinja::value::{Kwargs, Value as Any, ValueKind};
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
 /// Python's `json.dumps` with its arguments: the filter `tojson` as transformers replaces it
 /// (utils/chat_template_utils.py), where `ensure_ascii` is false unless asked for.
 pub(super) fn tojson(value: &Any, options: Kwargs) -> Result<String, Error> {
+    if value.is_undefined() {
+        let message = "an undefined value is not JSON";
+        return Err(Error::new(ErrorKind::UndefinedError, message));
+    }
     let failed = |error: serde_json::Error| {
         Error::new(ErrorKind::InvalidOperation, "tojson failed").with_source(error)
     };
@@ -145,6 +149,19 @@ fn python_float(value: f64) -> String {
     } else {
         format!("{value:?}")
     }
+}
+
+/// What `{{ value }}` and `value | string` are: what the engine writes, which writes most values as
+/// Python's `str` does, but for numbers with a point.
+pub(super) fn printed(value: &Any) -> String {
+    if value.kind() == ValueKind::Number
+        && !value.is_integer()
+        && let Ok(number) = f64::try_from(value.clone())
+        && number.is_finite()
+    {
+        return python_float(number);
+    }
+    value.to_string()
 }
 
 #[cfg(test)]

@@ -251,6 +251,40 @@ fn python_shows_through() {
 }
 
 #[test]
+fn values_are_those_of_python() {
+    let message = ChatMessage::new("user", "x").with("x", json!([1e-5, 1e16, 2.5, 3, true]));
+    let render = |source: &str| {
+        jinja(source)
+            .unwrap()
+            .render(std::slice::from_ref(&message), false)
+    };
+    let text = |source: &str| render(source).unwrap();
+    // str, and json.dumps with the arguments that transformers passes on.
+    let each = "{% for x in messages[0].x %}{{ x }} {{ x | string }} {% endfor %}";
+    assert_eq!(text(each), "1e-05 1e-05 1e+16 1e+16 2.5 2.5 3 3 True True ");
+    assert_eq!(
+        text("{{ messages[0].x | tojson }}"),
+        "[1e-05, 1e+16, 2.5, 3, true]"
+    );
+    let odd = "{{ {'b': 'é\"\\n', 'a': []} | tojson(ensure_ascii=true, sort_keys=true) }}";
+    assert_eq!(text(odd), r#"{"a": [], "b": "\u00e9\"\n"}"#);
+    let tight = "{{ {'b': [1, 2]} | tojson(separators=(',', ':')) }}";
+    assert_eq!(text(tight), r#"{"b":[1,2]}"#);
+    assert_eq!(
+        text("{{ {'b': [1, {}]} | tojson(indent=1) }}"),
+        "{\n \"b\": [\n  1,\n  {}\n ]\n}"
+    );
+    assert!(
+        render("{{ messages[0].y | tojson }}").is_err(),
+        "an undefined value"
+    );
+    // isinstance questions: None cannot be iterated, and texts are sequences.
+    let kinds = "{{ none is iterable }}{{ 'x' is iterable }}{{ 'x' is sequence }}{{ 3 is sequence }}\
+                 {{ messages[0] is sequence }}{{ messages is sequence }}";
+    assert_eq!(text(kinds), "FalseTrueTrueFalseTrueTrue");
+}
+
+#[test]
 fn variables_reach_the_template() {
     let qwen = ChatTemplate::builtin("qwen3").unwrap();
     let off = qwen.clone().with_variable("enable_thinking", false);
