@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use equipoise_data::Tokenizer;
 use equipoise_data::chat::{
-    ChatMessage, ChatTemplate, Conversation, Diagnostic, Encoded, GenerationConfig, MaskOptions,
-    SpecialTokens,
+    ChatMessage, ChatTemplate, ChatTemplateError, Conversation, Diagnostic, Encoded, Ending,
+    GenerationConfig, MaskOptions, SpecialTokens,
 };
 use serde_json::{Map, Value};
 
@@ -82,8 +82,9 @@ pub(crate) fn run(path: &Path, data: &DataArguments, count: usize) -> anyhow::Re
         last_turn_only: data.last_turn_only,
         total: Total::default(),
     };
+    let rows = read_rows(path, data.kind)?;
     page.head(path, &source, data.tokenizer.as_deref())?;
-    for row in read_rows(path, data.kind)?.take(count) {
+    for row in rows.take(count) {
         page.row(&row?)?;
     }
     page.foot()
@@ -109,7 +110,7 @@ fn load_template(
         (Some(name), _) => (ChatTemplate::find(name)?, name.clone()),
         (None, Some(directory)) => match ChatTemplate::from_model_directory(directory) {
             Ok(template) => (template, "of the tokenizer's directory".to_owned()),
-            Err(equipoise_data::chat::ChatTemplateError::NoTemplate { .. }) => {
+            Err(ChatTemplateError::NoTemplate { .. }) => {
                 (ChatTemplate::builtin("chatml")?, "chatml".to_owned())
             }
             Err(error) => return Err(error.into()),
@@ -138,11 +139,13 @@ struct Row {
 enum Sample {
     /// A conversation, of which answers before the message of this number carry no loss.
     Conversation(Conversation, usize),
+    /// A conversation that the model is to go on with.
+    Prompt(Conversation),
     /// A text, of which these bytes carry loss.
     Text(String, Range<usize>),
 }
 
-/// The rows of a file of JSON lines.
+/// The rows of a file of JSON lines; blank lines are no rows.
 fn read_rows(
     path: &Path,
     kind: Option<Kind>,
@@ -201,8 +204,11 @@ fn read_row(line: &str, kind: Option<Kind>, place: &str) -> anyhow::Result<Row> 
             let mut samples = row(&[("", "prompt")], None)?;
             for (_, sample) in &mut samples {
                 match sample {
-                    Sample::Conversation(conversation, from) => *from = conversation.messages.len(),
+                    Sample::Conversation(conversation, _) => {
+                        *sample = Sample::Prompt(std::mem::take(conversation));
+                    }
                     Sample::Text(text, loss) => *loss = text.len()..text.len(),
+                    Sample::Prompt(_) => {}
                 }
             }
             samples
@@ -317,6 +323,10 @@ impl Page {
                 let loss = std::slice::from_ref(loss);
                 (Encoded::of_text(tokenizer, text, loss)?, Vec::new())
             }
+            Sample::Prompt(conversation) => {
+                let text = self.prompt(conversation)?;
+                (Encoded::of_text(tokenizer, &text, &[])?, Vec::new())
+            }
             Sample::Conversation(conversation, from) => {
                 let options = self.options(*from);
                 let encoded = self.template.encode(tokenizer, conversation, options)?;
@@ -368,6 +378,8 @@ impl Page {
                 Some(text) if whole => token_text(Some(text.to_owned())),
                 _ => token_text(tokenizer.token(encoded.tokens[at])),
             };
+            // Tokens stand apart by spaces, so their own are shown.
+            let text = text.replace(' ', "␣");
             write!(self.out, " {}", self.marked(&text, encoded.loss_mask[at]))?;
         }
         writeln!(self.out)?;
@@ -377,6 +389,7 @@ impl Page {
     fn texts(&mut self, sample: &Sample) -> anyhow::Result<()> {
         let (text, loss) = match sample {
             Sample::Text(text, loss) => (text.clone(), vec![loss.clone()]),
+            Sample::Prompt(conversation) => (self.prompt(conversation)?, Vec::new()),
             Sample::Conversation(conversation, from) => {
                 let layout = self.template.layout(conversation, self.options(*from))?;
                 (layout.text, layout.loss)
@@ -410,6 +423,11 @@ impl Page {
             self.marked(&token_text(Some(text[start..].to_owned())), false)
         )?;
         Ok(())
+    }
+
+    fn prompt(&self, conversation: &Conversation) -> anyhow::Result<String> {
+        let ending = Ending::GenerationPrompt;
+        Ok(self.template.render_conversation(conversation, ending)?)
     }
 
     fn options(&self, from_message: usize) -> MaskOptions {
