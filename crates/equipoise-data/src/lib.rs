@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod curriculum;
+pub mod chat;
 mod jsonl;
 mod messages;
 mod procedural;

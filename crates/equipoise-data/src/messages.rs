@@ -2,6 +2,8 @@
 
 use equipoise_core::{Message, Role};
 
+use crate::chat::ChatTemplate;
+
 /// How the messages of a conversation become the text of a prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MessageFormat {
@@ -14,6 +16,16 @@ pub enum MessageFormat {
 }
 
 impl MessageFormat {
+    /// The built-in chat template that renders the same prompts.
+    pub fn template(self) -> ChatTemplate {
+        let name = match self {
+            Self::Plain => "plain",
+            Self::ChatMl => "chatml",
+        };
+        // These two are compiled by a test.
+        ChatTemplate::builtin(name).expect("a built-in template")
+    }
+
     /// `messages` as the text of a prompt.
     ///
     /// ```

@@ -1,5 +1,7 @@
 //! Text to token ids and back.
 
+mod offsets;
+
 use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
@@ -9,7 +11,7 @@ use equipoise_core::TokenId;
 use thiserror::Error;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::{AddedToken, Encoding, Tokenizer as Backend};
+use tokenizers::{AddedToken, Encoding, PostProcessorWrapper, Tokenizer as Backend};
 
 /// The end-of-sequence tokens [`Tokenizer::load`] looks for, in this order.
 const KNOWN_EOS: [&str; 8] = [
@@ -29,7 +31,10 @@ const KNOWN_EOS: [&str; 8] = [
 /// truncation): what [`encode`](Self::encode) returns stands for the text and nothing else.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
+    /// Without the post-processor: all it could still do is to trim offsets.
     backend: Backend,
+    /// The post-processor of the file, for writing it again.
+    post_processor: Option<PostProcessorWrapper>,
     eos: TokenId,
     vocab_size: usize,
     /// The characters that are tokens by themselves.
@@ -114,7 +119,7 @@ impl Tokenizer {
     }
 
     fn with_eos(
-        backend: Backend,
+        mut backend: Backend,
         eos: Option<&str>,
         path: Option<&Path>,
     ) -> Result<Self, TokenizerError> {
@@ -128,10 +133,14 @@ impl Tokenizer {
                     let first = characters.next();
                     first.filter(|_| characters.next().is_none())
                 });
+                let single = single.collect();
+                let post_processor = backend.get_post_processor().cloned();
+                backend.with_post_processor(None::<PostProcessorWrapper>);
                 Ok(Self {
                     eos,
+                    post_processor,
                     vocab_size: vocabulary.values().max().map_or(0, |&id| id as usize + 1),
-                    characters: single.collect(),
+                    characters: single,
                     backend,
                 })
             }
@@ -171,9 +180,9 @@ impl Tokenizer {
     /// # Errors
     /// If a component of a loaded tokenizer cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, TokenizerError> {
-        self.backend
-            .to_string(true)
-            .map_err(TokenizerError::backend)
+        let mut backend = self.backend.clone();
+        backend.with_post_processor(self.post_processor.clone());
+        backend.to_string(true).map_err(TokenizerError::backend)
     }
 
     /// The token ids of `text`.
@@ -182,6 +191,11 @@ impl Tokenizer {
     /// [`TokenizerError::UnknownCharacter`] for a character that no token stands for: it is never
     /// dropped and never replaced by an unknown-token.
     pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, TokenizerError> {
+        Ok(self.encoding(text)?.get_ids().to_vec())
+    }
+
+    /// The tokens of `text` with their places, checked.
+    fn encoding(&self, text: &str) -> Result<Encoding, TokenizerError> {
         let encoding = self
             .backend
             .encode(text, false)
@@ -196,7 +210,7 @@ impl Tokenizer {
                 return Err(unknown_character(text, start));
             }
         }
-        Ok(ids.to_vec())
+        Ok(encoding)
     }
 
     /// Checks that every character of `text` has a token when it stands alone, except inside added

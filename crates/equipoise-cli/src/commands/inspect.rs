@@ -1,4 +1,5 @@
-//! `equipoise inspect`: what a stage trains on, token by token.
+//! `equipoise inspect`: what a stage trains on, token by token; files of data are shown by
+//! [`inspect_data`].
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use equipoise_trainer::recipe::{Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Assembly, Example, Progress, Rl, Sft};
 use equipoise_verifiers::Verdict;
 
+use super::inspect_data::{self, DataArguments};
 use crate::output::{colours, token_text, word};
 use crate::saved::Saved;
 use crate::summary::stage_name;
@@ -17,7 +19,8 @@ use crate::summary::stage_name;
 /// The arguments of `equipoise inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A recipe, for its model as it starts; or a run's directory, for its newest checkpoint.
+    /// A recipe, for its model as it starts; a run's directory, for its newest checkpoint; or a file
+    /// of data (.jsonl, .json, .parquet).
     source: PathBuf,
     /// Change a value of the recipe, for example `sampler.temperature=0.7`.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -29,12 +32,23 @@ pub(crate) struct Arguments {
     /// The step of the stage. The one that is next, or the first, if not given.
     #[arg(long, value_name = "N")]
     step: Option<u64>,
-    /// How many demonstrations, or groups of completions, are shown.
+    /// How many demonstrations, groups of completions, or rows are shown.
     #[arg(long, value_name = "N", default_value_t = 2)]
     count: usize,
+    #[command(flatten)]
+    data: DataArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if inspect_data::is_data(&arguments.source) {
+        if !arguments.set.is_empty() || arguments.stage.is_some() || arguments.step.is_some() {
+            bail!("--set, --stage and --step are for recipes and runs, not for files of data");
+        }
+        return inspect_data::run(&arguments.source, &arguments.data, arguments.count);
+    }
+    if arguments.data.given() {
+        bail!("--tokenizer, --template, --date, --kind and --last-turn-only are for files of data");
+    }
     let (assembly, progress) = if arguments.source.is_dir() {
         let saved = Saved::open(&arguments.source)?;
         let recipe = saved.recipe(None, &arguments.set)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod eval;
 pub(crate) mod inspect;
+pub(crate) mod inspect_data;
 pub(crate) mod sample;
 pub(crate) mod train;
 pub(crate) mod verify;

@@ -8,6 +8,7 @@ mod engine;
 mod files;
 mod full_disk;
 mod home;
+mod inspect_data;
 mod interruption;
 mod reproducibility;
 mod use_of_a_run;

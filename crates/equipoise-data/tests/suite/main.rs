@@ -2,6 +2,10 @@
 
 mod arithmetic;
 mod code_tasks;
+mod chat_checks;
+mod chat_files;
+mod chat_golden;
+mod chat_masks;
 mod countdown;
 mod curriculum;
 mod evaluator;
