@@ -3,6 +3,6 @@
 mod arithmetic;
 mod countdown;
 mod evaluator;
-mod jsonl;
+mod problems;
 mod procedural;
 mod tokenizer;
