@@ -104,15 +104,11 @@ impl Deduplicator {
                 expected: expected.into(),
             };
             if words == 0 {
-                return Err(setting(
-                    "near_duplicate_words",
-                    "0".into(),
-                    "it must be at least 1",
-                ));
+                return Err(setting("near_words", "0".into(), "it must be at least 1"));
             }
             if !(similarity > 0.0 && similarity <= 1.0) {
                 let expected = "it must be above 0 and at most 1";
-                return Err(setting("near_duplicates", similarity.to_string(), expected));
+                return Err(setting("near_similarity", similarity.to_string(), expected));
             }
         }
         Ok(Self {

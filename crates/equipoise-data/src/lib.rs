@@ -7,6 +7,7 @@ mod mixture;
 mod problems;
 mod procedural;
 mod rows;
+mod shuffle;
 mod source;
 mod task;
 mod tasks;
@@ -26,6 +27,7 @@ pub use rows::{
     Mapping, OnBadRow, RawRow, Row, RowAddress, RowFault, RowOptions, RowReader, RowSchema, Text,
     TypedRows,
 };
+pub use shuffle::{Cursor, MixedCursor, ShuffleOptions, StreamingMixture, StreamingShuffle};
 pub use source::{Demonstration, ProblemSource};
 pub use task::{EOS, Task, TaskError};
 pub use tasks::{Arithmetic, Countdown, Operator, StyleWeights};

@@ -52,7 +52,8 @@ impl JsonlReader {
             }
             let address = self.position;
             self.position.offset += self.line.len() as u64;
-            self.position.line += 1;
+            // A saved position may hold any number.
+            self.position.line = self.position.line.saturating_add(1);
             let place = Place {
                 path: self.path.clone(),
                 line: address.line as usize,

@@ -147,7 +147,7 @@ impl RowReader {
     }
 
     /// Where the next row is looked for.
-    pub fn position(&self) -> RowAddress {
+    pub fn next_address(&self) -> RowAddress {
         match &self.format {
             Format::Jsonl(reader) => reader.position(),
             #[cfg(feature = "parquet")]

@@ -55,6 +55,20 @@ impl<S: RowSchema> Pipeline<S> {
         })
     }
 
+    /// Lets the first readable row of `files` decide the form of all items.
+    pub(crate) fn settle(&mut self, files: &[PathBuf]) -> Result<(), DataError> {
+        for path in files {
+            for raw in RowReader::open(path)? {
+                let mut report = FileReport::default();
+                let item = self.item(raw, &mut report)?;
+                if item.is_some() || self.form.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The item of a row, `None` if it is left out, and counted in `report`.
     pub(crate) fn item(
         &mut self,

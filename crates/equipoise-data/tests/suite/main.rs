@@ -2,7 +2,14 @@
 
 mod arithmetic;
 mod countdown;
+mod dedup;
 mod evaluator;
+mod gsm8k;
+mod mixture;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod problems;
 mod procedural;
+mod rows;
+mod shuffle;
 mod tokenizer;
