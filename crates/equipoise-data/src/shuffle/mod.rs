@@ -19,6 +19,9 @@ pub use mixed::{MixedCursor, StreamingMixture};
 const DRAWS: u64 = 3;
 const FILES: u64 = 4;
 
+/// An item with the number of the file it comes from.
+type OfFile<S> = (usize, Located<<S as RowSchema>::Item>);
+
 /// What a [`StreamingShuffle`] reads, and how.
 #[derive(Clone, Debug)]
 pub struct ShuffleOptions {
@@ -101,7 +104,7 @@ pub struct StreamingShuffle<S: RowSchema> {
     /// Where in it the next row is.
     next: RowAddress,
     reader: Option<RowReader>,
-    buffer: Vec<(usize, Located<S::Item>)>,
+    buffer: Vec<OfFile<S>>,
     ended: bool,
 }
 
@@ -192,10 +195,7 @@ impl<S: RowSchema> StreamingShuffle<S> {
     }
 
     /// The items of these rows, in the order given; read in the order of the files.
-    fn read_again(
-        &mut self,
-        rows: &[(usize, RowAddress)],
-    ) -> Result<Vec<(usize, Located<S::Item>)>, DataError> {
+    fn read_again(&mut self, rows: &[(usize, RowAddress)]) -> Result<Vec<OfFile<S>>, DataError> {
         if let Some((file, _)) = rows
             .iter()
             .find(|(file, _)| *file >= self.options.files.len())
@@ -264,7 +264,7 @@ impl<S: RowSchema> StreamingShuffle<S> {
     }
 
     /// The next item in the order of the files; `None` at the end of the epoch.
-    fn pull(&mut self) -> Result<Option<(usize, Located<S::Item>)>, DataError> {
+    fn pull(&mut self) -> Result<Option<OfFile<S>>, DataError> {
         while let Some(&file) = self.order.get(self.file) {
             let reader = match &mut self.reader {
                 Some(reader) => reader,

@@ -10,6 +10,7 @@ mod mixture;
 mod parquet;
 mod problems;
 mod procedural;
+mod row_options;
 mod rows;
 mod shuffle;
 mod tokenizer;
