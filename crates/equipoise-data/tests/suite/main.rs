@@ -8,6 +8,7 @@ mod gsm8k;
 mod mixture;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod problem_options;
 mod problems;
 mod procedural;
 mod row_options;
