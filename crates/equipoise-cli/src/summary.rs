@@ -22,6 +22,9 @@ pub(crate) fn essentials(recipe: &Recipe, outline: &Outline, lengths: Lengths) -
     let train = train.map_or("endless problems".to_owned(), |n| format!("{n} problems"));
     let held_out = outline.source.held_out().len();
     line("data", &format!("{train} to train on, {held_out} held out"));
+    for note in outline.source.notes() {
+        line("", &note);
+    }
     for (index, stage) in recipe.stages.iter().enumerate() {
         let key = stage_name(recipe, index);
         let lines = match stage {

@@ -39,6 +39,24 @@ pub trait ProblemSource: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// One of the different training problems; the indices from 0 to [`len`](Self::len) name each of
+    /// them once, which the first numbers need not where sources are mixed.
+    fn nth_problem(&self, index: u64) -> Problem {
+        self.train(index)
+    }
+
+    /// One of the different demonstrations; the indices from 0 to
+    /// [`demonstrations`](Self::demonstrations) name each of them once.
+    fn nth_demonstration(&self, index: u64) -> Option<Demonstration> {
+        self.demonstration(index)
+    }
+
+    /// What a reader of a run should know of where its problems come from, a line each: what was read,
+    /// and what was left out.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether there is no training problem.
     fn is_empty(&self) -> bool {
         self.len() == Some(0)

@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use equipoise_core::{Problem, Prompt, TokenId};
 use equipoise_data::{
-    Arithmetic, Countdown, EOS, JsonlOptions, JsonlProblems, MessageFormat, Operator,
-    ProblemSource, Procedural, Split, StyleWeights, Task, Tokenizer,
+    Arithmetic, Countdown, EOS, Operator, ProblemSource, Procedural, StyleWeights, Task, Tokenizer,
 };
 use equipoise_models::{Config, Decoder, Family, RopeScaling, Sidecars};
 use equipoise_verifiers::{
@@ -14,6 +13,7 @@ use equipoise_verifiers::{
 };
 
 use crate::TrainError;
+use crate::files;
 use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind};
 
 /// The directory of an adapter within a checkpoint.
@@ -67,7 +67,7 @@ impl Outline {
         config.validate()?;
         check_vocabulary(&config, &tokenizer)?;
         Ok(Self {
-            source: source(recipe, task)?,
+            source: source(recipe, task, &tokenizer)?,
             tokenizer,
             config,
         })
@@ -127,7 +127,7 @@ impl Assembly {
             .with_activation_checkpointing(recipe.engine.activation_checkpointing);
         check_vocabulary(decoder.config(), &tokenizer)?;
         Ok(Self {
-            source: source(&recipe, task)?,
+            source: source(&recipe, task, &tokenizer)?,
             verifier: verifier(&recipe)?,
             tokenizer: Arc::new(tokenizer),
             decoder,
@@ -298,7 +298,7 @@ fn task(recipe: &Recipe) -> Option<Box<dyn Task>> {
             let mut generated = recipe.data.generated().into_iter();
             generated.find_map(|(other, task)| (other == name).then_some(task))
         }
-        DataSource::File { .. } => None,
+        DataSource::Files(_) => None,
     }
 }
 
@@ -312,31 +312,20 @@ fn operator(symbol: char) -> Option<Operator> {
 fn source(
     recipe: &Recipe,
     task: Option<Box<dyn Task>>,
+    tokenizer: &Tokenizer,
 ) -> Result<Arc<dyn ProblemSource>, TrainError> {
     let held_out = recipe.data.held_out.unwrap_or(0);
     if let Some(task) = task {
         return Ok(Arc::new(Procedural::from_box(task, recipe.seed, held_out)?));
     }
-    let Some(DataSource::File {
-        path,
-        held_out_path,
-        message_format,
-    }) = recipe.data.source()
-    else {
-        return Err(TrainError::Assembly(
+    match recipe.data.source() {
+        Some(DataSource::Files(data)) => {
+            Ok(Arc::new(files::problems(data, recipe.seed, tokenizer)?))
+        }
+        _ => Err(TrainError::Assembly(
             "[data] needs a task or a path".to_owned(),
-        ));
-    };
-    let problems = JsonlProblems::open(&JsonlOptions {
-        path: path.to_owned(),
-        held_out: held_out_path.map_or(Split::Count(held_out), |path| Split::File(path.to_owned())),
-        format: match message_format {
-            recipe::MessageFormat::Plain => MessageFormat::Plain,
-            recipe::MessageFormat::ChatMl => MessageFormat::ChatMl,
-        },
-        seed: recipe.seed,
-    })?;
-    Ok(Arc::new(problems))
+        )),
+    }
 }
 
 fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, TrainError> {

@@ -32,9 +32,9 @@ pub enum TrainError {
     /// The problems of a procedural task.
     #[error(transparent)]
     Task(#[from] equipoise_data::ProceduralError),
-    /// The problems of a file.
+    /// The problems of files.
     #[error(transparent)]
-    Jsonl(#[from] equipoise_data::JsonlError),
+    Data(#[from] equipoise_data::DataError),
     /// The aggregation rule.
     #[error(transparent)]
     Aggregation(#[from] equipoise_aggregation::Error),

@@ -4,6 +4,7 @@ mod assembly;
 mod checkpoint;
 mod error;
 mod evaluate;
+mod files;
 mod gradient;
 mod learner;
 mod preflight;

@@ -35,7 +35,7 @@ pub(crate) fn check(assembly: &Assembly) -> Result<(), TrainError> {
     }
     if reinforces {
         for number in 0..source.len().unwrap_or(LOOKED_AT) {
-            prompt(assembly, &source.train(number))?;
+            prompt(assembly, &source.nth_problem(number))?;
         }
     }
     if imitates {
@@ -64,7 +64,7 @@ fn prompt(assembly: &Assembly, problem: &Problem) -> Result<(), TrainError> {
 
 /// A demonstration: all of it but the last token is fed.
 fn demonstration(assembly: &Assembly, number: u64) -> Result<(), TrainError> {
-    let Some(demonstration) = assembly.source.demonstration(number) else {
+    let Some(demonstration) = assembly.source.nth_demonstration(number) else {
         return Ok(());
     };
     let problem = &demonstration.problem;

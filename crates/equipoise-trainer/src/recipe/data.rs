@@ -1,6 +1,7 @@
 //! `[data]`: a procedural task, or files.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use equipoise_data::{
     BaseConversion, CalendarArithmetic, CodeTasks, LinearEquations, LogicPuzzles, Mixture,
@@ -9,17 +10,18 @@ use equipoise_data::{
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use super::files::{Deduplicate, ExtraColumns, FilterSection, OnBadRow, SourceSection};
 
-/// Where problems come from. Either `task` or `path` is set; [`source`](Self::source) says which.
+/// Where problems come from. Either `task`, `path` or `sources` is set; [`source`](Self::source) says which.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSection {
     /// A task whose problems are generated.
     pub task: Option<TaskName>,
-    /// A file with one problem per line, in JSON.
+    /// A file with one problem per line, in JSON; or in Parquet, if it is named `*.parquet`.
     pub path: Option<PathBuf>,
-    /// A second file with the held-out problems. Only with `path`; without it, `held_out` problems
-    /// are taken from the first file.
+    /// A second file with the held-out problems. Only with `path` or `sources`, as everything that is
+    /// said of files; without it, `held_out` problems are taken from the first.
     pub held_out_path: Option<PathBuf>,
     /// How the messages of a problem become the text of a prompt. Only with `path`.
     pub message_format: Option<MessageFormat>,
@@ -29,6 +31,33 @@ pub struct DataSection {
     /// A tokenizer in the format of Hugging Face. Without it, a procedural task is tokenized by its
     /// alphabet, and a model directory must bring its own.
     pub tokenizer: Option<PathBuf>,
+    /// A marker such as `####`: the answer is the text behind its last occurrence. `None` if the whole
+    /// column is the answer.
+    pub answer_after: Option<String>,
+    /// What happens with columns that are read as nothing.
+    pub extra_columns: Option<ExtraColumns>,
+    /// What happens at a row that cannot be read.
+    pub on_bad_row: Option<OnBadRow>,
+    /// The largest share of a file's rows that `on_bad_row = "skip"` may leave out.
+    pub max_bad_share: Option<f64>,
+    /// A text with `{prompt}` in it, which stands for what the row asks (of a conversation, for the
+    /// last message of the user). `None` for what is asked as it is.
+    pub prompt_template: Option<String>,
+    /// A system message to put in front of what is asked. `None` for none.
+    pub system: Option<String>,
+    /// When two prompts count as the same; of those, the first is kept.
+    pub deduplicate: Option<Deduplicate>,
+    /// The least Jaccard similarity of n-grams that `deduplicate = "near"` takes for the same.
+    pub near_similarity: Option<f64>,
+    /// How many words an n-gram of `deduplicate = "near"` has.
+    pub near_words: Option<usize>,
+    /// Which column of the file is read as `prompt`, `messages`, `answer` and `completion`. A column
+    /// that is not named is read under its own name.
+    pub columns: Option<BTreeMap<String, String>>,
+    /// Which rows are kept. `None` for all.
+    pub filter: Option<FilterSection>,
+    /// Several files that are mixed, in place of `path`.
+    pub sources: Option<Vec<SourceSection>>,
     /// The settings of `task = "arithmetic"`.
     pub arithmetic: Option<ArithmeticSection>,
     /// The settings of `task = "countdown"`.
@@ -68,35 +97,26 @@ pub enum DataSource<'a> {
     Countdown(&'a CountdownSection),
     /// A task with settings of its own, which [`DataSection::generated`] gives.
     Generated(TaskName),
-    /// A file.
-    File {
-        /// The problems.
-        path: &'a Path,
-        /// The held-out problems; `None` to take some from `path`.
-        held_out_path: Option<&'a Path>,
-        /// How messages become text.
-        message_format: MessageFormat,
-    },
+    /// Files, of which the section says everything.
+    Files(&'a DataSection),
 }
 
 impl DataSection {
     /// Where problems come from; `None` if the section is not resolved or not valid.
     pub fn source(&self) -> Option<DataSource<'_>> {
-        match (self.task, &self.path) {
-            (Some(TaskName::Arithmetic), None) => {
+        match (self.task, self.has_files()) {
+            (Some(TaskName::Arithmetic), false) => {
                 self.arithmetic.as_ref().map(DataSource::Arithmetic)
             }
-            (Some(TaskName::Countdown), None) => self.countdown.as_ref().map(DataSource::Countdown),
-            (Some(name), None) => {
+            (Some(TaskName::Countdown), false) => {
+                self.countdown.as_ref().map(DataSource::Countdown)
+            }
+            (Some(name), false) => {
                 let mut generated = self.generated().into_iter();
                 let found = generated.any(|(other, _)| other == name);
                 found.then_some(DataSource::Generated(name))
             }
-            (None, Some(path)) => Some(DataSource::File {
-                path,
-                held_out_path: self.held_out_path.as_deref(),
-                message_format: self.message_format?,
-            }),
+            (None, true) if self.message_format.is_some() => Some(DataSource::Files(self)),
             _ => None,
         }
     }

@@ -40,6 +40,9 @@ defaults! {
     lora_target_modules: Vec<String> = vec!["all-linear".into()];
 
     // [data]
+    max_bad_share: f64 = equipoise_data::OnBadRow::MAX_SHARE;
+    near_similarity: f64 = equipoise_data::Duplicates::SIMILARITY;
+    near_words: usize = equipoise_data::Duplicates::WORDS;
     held_out: usize = 256;
     operands: (u32, u32) = (2, 3);
     operand_max: u32 = 99;

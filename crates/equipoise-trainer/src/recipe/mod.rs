@@ -31,6 +31,7 @@ mod data;
 mod defaults;
 mod engine;
 mod error;
+mod files;
 mod model;
 mod oddities;
 mod overrides;
@@ -57,6 +58,7 @@ pub use data::{
 };
 pub use engine::{EngineSection, LoraSection, Precision};
 pub use error::{Problem, RecipeError};
+pub use files::{Deduplicate, ExtraColumns, FilterSection, OnBadRow, SourceSection};
 pub use model::{ModelDirectory, ModelSection, ModelShape};
 pub use presets::{Fixed, PRESETS, Part, Preset};
 pub use rl::{KlEstimator, RlStage};

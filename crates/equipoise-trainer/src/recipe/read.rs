@@ -264,6 +264,7 @@ fn in_words(expected: &str) -> String {
         "u32" => "a whole number from 0 to 4294967295",
         "a boolean" => "true or false",
         "path string" | "string only" => "a string",
+        "a map" => "a table",
         "a tuple of size 2" => "a list of two numbers",
         other if other.starts_with("struct ") => "a table",
         other => other,

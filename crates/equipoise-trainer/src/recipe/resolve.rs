@@ -3,6 +3,7 @@
 use super::catalogues::{aggregation_has_option, resolve_aliases};
 use super::choice::{Choice, Value};
 use super::data::{ArithmeticSection, CountdownSection, DataSection, MessageFormat, TaskName};
+use super::files::{Deduplicate, ExtraColumns, OnBadRow};
 use super::presets::Preset;
 use super::rl::{KlEstimator, RlStage};
 use super::sampling::VerifierKind;
@@ -53,10 +54,26 @@ fn resolve_data(data: &mut DataSection) {
         Some(_) => data.resolve_generated(),
         None => {
             data.message_format.get_or_insert(MessageFormat::Plain);
+            if data.has_files() {
+                resolve_files(data);
+            }
         }
     }
     if data.held_out_path.is_none() {
         data.held_out.get_or_insert_with(defaults::held_out);
+    }
+}
+
+fn resolve_files(data: &mut DataSection) {
+    data.extra_columns.get_or_insert(ExtraColumns::Error);
+    if *data.on_bad_row.get_or_insert(OnBadRow::Error) == OnBadRow::Skip {
+        data.max_bad_share
+            .get_or_insert_with(defaults::max_bad_share);
+    }
+    if *data.deduplicate.get_or_insert(Deduplicate::Exact) == Deduplicate::Near {
+        data.near_similarity
+            .get_or_insert_with(defaults::near_similarity);
+        data.near_words.get_or_insert_with(defaults::near_words);
     }
 }
 

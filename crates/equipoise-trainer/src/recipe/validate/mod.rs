@@ -1,5 +1,6 @@
 //! Every range of a recipe, and every choice that contradicts another.
 
+mod files;
 mod sections;
 mod stages;
 
@@ -29,6 +30,7 @@ impl Recipe {
             check.lora(lora, imitates);
         }
         check.data(&self.data);
+        check.files(&self.data);
         check.sampler(&self.sampler);
         check.verifier(&self.verifier);
         check.that(!self.stages.is_empty(), "stage", || {

@@ -65,20 +65,20 @@ impl Checker {
 
     pub(super) fn data(&mut self, data: &DataSection) {
         self.prefix = "data".into();
-        match (data.task, &data.path) {
-            (Some(_), Some(_)) => self.that(false, "task", || {
+        match (data.task, data.has_files()) {
+            (Some(_), true) => self.that(false, "task", || {
                 "either `task`, whose problems are generated, or `path`, whose problems are read, \
                  not both"
                     .into()
             }),
-            (None, None) => self.that(false, "task", || {
+            (None, false) => self.that(false, "task", || {
                 let names = TaskName::ALL.map(|(_, name)| name).join(", ");
                 format!("set either `task`, to one of {names}; or `path`, to a file of problems")
             }),
             _ => {}
         }
         let of_file = "without `path`";
-        if data.path.is_none() {
+        if !data.has_files() {
             self.no_effect("held_out_path", data.held_out_path.is_some(), of_file);
             if data.task.is_some() {
                 self.no_effect("message_format", data.message_format.is_some(), of_file);

@@ -5,34 +5,32 @@ use std::fs;
 use std::path::PathBuf;
 
 use equipoise_data::{
-    JsonlError, JsonlOptions, JsonlProblems, MessageFormat, ProblemSource, Split,
+    DataError, FileOptions, FileProblems, Mapping, MessageFormat, ProblemSource, Split,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 /// A folder with the file `p.jsonl`, and options that read it and hold nothing out.
-fn file(bytes: impl AsRef<[u8]>) -> (TempDir, JsonlOptions) {
+fn file(bytes: impl AsRef<[u8]>) -> (TempDir, FileOptions) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.jsonl");
     fs::write(&path, bytes).unwrap();
-    let options = JsonlOptions {
-        path,
-        held_out: Split::Count(0),
-        format: MessageFormat::Plain,
+    let options = FileOptions {
         seed: 3,
+        ..FileOptions::new(path)
     };
     (folder, options)
 }
 
-fn open(bytes: impl AsRef<[u8]>) -> Result<JsonlProblems, JsonlError> {
+fn open(bytes: impl AsRef<[u8]>) -> Result<FileProblems, DataError> {
     let (_folder, options) = file(bytes);
-    JsonlProblems::open(&options)
+    FileProblems::open(&options)
 }
 
 /// The error's message without the folder.
 fn message(bytes: impl AsRef<[u8]>) -> String {
     let (folder, options) = file(bytes);
-    let text = JsonlProblems::open(&options).unwrap_err().to_string();
+    let text = FileProblems::open(&options).unwrap_err().to_string();
     let prefix = format!("{}{}", folder.path().display(), std::path::MAIN_SEPARATOR);
     text.replace(&prefix, "")
 }
@@ -70,8 +68,8 @@ fn rows_are_read_as_written() {
 fn messages_are_rendered_as_chatml() {
     let (_folder, mut options) =
         file(r#"{"messages": [{"role": "user", "content": "2+2?"}], "answer": "4"}"#);
-    options.format = MessageFormat::ChatMl;
-    let source = JsonlProblems::open(&options).unwrap();
+    options.style.format = MessageFormat::ChatMl;
+    let source = FileProblems::open(&options).unwrap();
     let expected = "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n";
     assert_eq!(source.train(0).prompt, expected);
     assert_eq!(source.demonstration(0), None);
@@ -80,7 +78,7 @@ fn messages_are_rendered_as_chatml() {
 #[test]
 fn every_epoch_is_a_permutation_and_random_access() {
     let (_folder, mut options) = file(rows(20));
-    let source = JsonlProblems::open(&options).unwrap();
+    let source = FileProblems::open(&options).unwrap();
     assert_eq!(source.len(), Some(20));
     let epoch = |e: u64| -> Vec<String> {
         (20 * e..20 * (e + 1))
@@ -94,13 +92,13 @@ fn every_epoch_is_a_permutation_and_random_access() {
     }
     // Backwards and across epochs, with problems and demonstrations mixed.
     for number in [39, 3, 20, 19, 0] {
-        let again = JsonlProblems::open(&options).unwrap();
+        let again = FileProblems::open(&options).unwrap();
         assert_eq!(again.train(number), source.train(number));
         assert_eq!(again.demonstration(number), source.demonstration(number));
         assert_eq!(source.train(number).id, number);
     }
     options.seed = 4;
-    let other = JsonlProblems::open(&options).unwrap();
+    let other = FileProblems::open(&options).unwrap();
     assert_ne!(
         first,
         (0..20).map(|n| other.train(n).prompt).collect::<Vec<_>>()
@@ -112,7 +110,7 @@ fn every_epoch_is_a_permutation_and_random_access() {
 fn held_out_rows_are_not_trained_on() {
     let (_folder, mut options) = file(rows(20));
     options.held_out = Split::Count(5);
-    let source = JsonlProblems::open(&options).unwrap();
+    let source = FileProblems::open(&options).unwrap();
     let held_out: HashSet<String> = source.held_out().iter().map(|p| p.prompt.clone()).collect();
     assert_eq!(held_out.len(), 5);
     assert!(source.held_out().iter().map(|p| p.id).eq(0..5));
@@ -128,9 +126,9 @@ fn held_out_rows_are_not_trained_on() {
     assert_eq!(report.demonstrations, 15);
 
     options.held_out = Split::Count(20);
-    let error = JsonlProblems::open(&options).unwrap_err();
+    let error = FileProblems::open(&options).unwrap_err();
     assert!(
-        matches!(error, JsonlError::NothingToTrainOn { problems: 20, .. }),
+        matches!(error, DataError::NothingToTrainOn { problems: 20, .. }),
         "{error}"
     );
 }
@@ -144,8 +142,11 @@ fn a_held_out_file_is_kept_out_of_training() {
         "{\"prompt\": \"q2\", \"answer\": 2}\n{\"prompt\": \"x\", \"answer\": 9}",
     )
     .unwrap();
-    options.held_out = Split::File(held_out.clone());
-    let source = JsonlProblems::open(&options).unwrap();
+    options.held_out = Split::File {
+        path: held_out.clone(),
+        mapping: Mapping::default(),
+    };
+    let source = FileProblems::open(&options).unwrap();
     assert_eq!(source.report().held_out_overlap, 1);
     assert_eq!(source.len(), Some(5));
     let prompts: Vec<&str> = source
@@ -157,14 +158,17 @@ fn a_held_out_file_is_kept_out_of_training() {
     assert!((0..10).all(|n| source.train(n).prompt != "q2"));
 
     fs::write(&held_out, "{\"prompt\": \"q2\"}").unwrap();
-    let error = JsonlProblems::open(&options).unwrap_err().to_string();
+    let error = FileProblems::open(&options).unwrap_err().to_string();
     assert!(
         error.ends_with("h.jsonl:1: missing key `answer`"),
         "{error}"
     );
-    options.held_out = Split::File(PathBuf::from("no such file"));
-    let error = JsonlProblems::open(&options).unwrap_err();
-    assert!(matches!(error, JsonlError::Io { .. }), "{error}");
+    options.held_out = Split::File {
+        path: PathBuf::from("no such file"),
+        mapping: Mapping::default(),
+    };
+    let error = FileProblems::open(&options).unwrap_err();
+    assert!(matches!(error, DataError::Io { .. }), "{error}");
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn repeated_prompts_are_counted() {
     .unwrap();
     let report = source.report();
     assert_eq!(
-        (report.rows, report.duplicates, report.conflicts),
+        (report.rows(), report.duplicates, report.conflicts),
         (5, 2, 1)
     );
     assert_eq!((report.train, report.demonstrations), (2, 2));
@@ -196,7 +200,8 @@ fn errors_name_line_and_key() {
         (r#"{"answer": "b"}"#, "missing key `prompt` or `messages`"),
         (
             r#"{"prompt": "b", "answr": "1"}"#,
-            "unknown key `answr`; known keys: prompt, messages, answer, completion",
+            "unknown key `answr`; known keys: prompt, messages, answer, completion; to leave it out, \
+             add extra_columns = \"ignore\"",
         ),
         (
             r#"{"prompt": "b", "answer": "1", "answer": "2"}"#,
