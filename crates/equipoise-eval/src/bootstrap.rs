@@ -293,3 +293,82 @@ impl crate::Outcomes<bool> {
         clustered_standard_error(&rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        intervals: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        value: f64,
+        resamples: Vec<f64>,
+        left_out: Vec<f64>,
+        level: f64,
+        percentile: [f64; 2],
+        bca: [f64; 2],
+    }
+
+    fn close(interval: Interval, [low, high]: [f64; 2]) {
+        assert!((interval.low - low).abs() < 1e-9, "{interval:?}, not {low}");
+        assert!(
+            (interval.high - high).abs() < 1e-9,
+            "{interval:?}, not {high}"
+        );
+    }
+
+    /// Against statistics_reference.py, which has its own normal distribution.
+    #[test]
+    fn intervals_agree_with_the_reference() {
+        let text = include_str!("../tests/fixtures/statistics_reference.json");
+        let golden: Golden = serde_json::from_str(text).unwrap();
+        assert_eq!(golden.intervals.len(), 20);
+        for case in golden.intervals {
+            let mut sorted = case.resamples;
+            sorted.sort_unstable_by(f64::total_cmp);
+            let resampled = Resampled {
+                value: case.value,
+                sorted,
+                left_out: case.left_out,
+                level: case.level,
+            };
+            close(resampled.percentile(), case.percentile);
+            close(resampled.bca(), case.bca);
+        }
+    }
+
+    /// The shortcut for means does what the general way does.
+    #[test]
+    fn a_mean_is_a_statistic() {
+        let values = [0.0, 0.25, 1.0, 0.5, 0.75, 0.125];
+        let bootstrap = Bootstrap::default();
+        let general = |drawn: &[usize]| {
+            let sum: f64 = drawn.iter().map(|&at| values[at]).sum();
+            Some(sum / drawn.len() as f64)
+        };
+        let general = bootstrap.resample("mean", values.len(), general).unwrap();
+        let mean = bootstrap.mean("mean", &values).unwrap();
+        assert_eq!(mean.sorted, general.sorted);
+        for (a, b) in mean.left_out.iter().zip(&general.left_out) {
+            assert!((a - b).abs() < 1e-15);
+        }
+    }
+
+    /// By hand: the quartiles of 0, 10, 20, 30, 40 are at positions 1 and 3.
+    #[test]
+    fn percentiles_are_linear_between_values() {
+        let resampled = Resampled {
+            value: 20.0,
+            sorted: vec![0.0, 10.0, 20.0, 30.0, 40.0],
+            left_out: vec![1.0, 1.0],
+            level: 0.5,
+        };
+        close(resampled.percentile(), [10.0, 30.0]);
+        // Leaving a problem out changes nothing: there is no acceleration to correct by.
+        close(resampled.bca(), [10.0, 30.0]);
+    }
+}

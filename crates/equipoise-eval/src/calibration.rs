@@ -107,13 +107,14 @@ impl Calibration {
     /// [`EvalError::OutOfRange`] for no bins.
     pub fn reliability(&self, binning: Binning) -> Result<Vec<Bin>, EvalError> {
         let groups = self.groups(binning)?;
-        let bin = |(low, high, group): &(f64, f64, &[Prediction])| {
-            let count = group.len();
-            let confidence: f64 = group.iter().map(|one| one.confidence).sum();
-            let right = group.iter().filter(|one| one.correct).count();
+        let bin = |group: &Group<'_>| {
+            let members = group.members;
+            let count = members.len();
+            let confidence: f64 = members.iter().map(|one| one.confidence).sum();
+            let right = members.iter().filter(|one| one.correct).count();
             Bin {
-                low: *low,
-                high: *high,
+                low: group.low,
+                high: group.high,
                 count,
                 confidence: confidence / count as f64,
                 accuracy: right as f64 / count as f64,
@@ -188,7 +189,7 @@ impl Calibration {
             within_variance: 0.0,
             within_covariance: 0.0,
         };
-        for (_, _, group) in self.groups(binning)? {
+        for Group { members: group, .. } in self.groups(binning)? {
             let size = group.len() as f64;
             let f = group.iter().map(|one| one.confidence).sum::<f64>() / size;
             let o = group.iter().map(|one| one.outcome()).sum::<f64>() / size;
@@ -225,9 +226,9 @@ impl Calibration {
     }
 
     /// The bins that are not empty, with their borders.
-    fn groups(&self, binning: Binning) -> Result<Vec<(f64, f64, &[Prediction])>, EvalError> {
+    fn groups(&self, binning: Binning) -> Result<Vec<Group<'_>>, EvalError> {
         let sorted = &self.sorted[..];
-        let with_ends = |group| (ends(group).0, ends(group).1, group);
+        let with_ends = |members| Group::between(ends(members), members);
         match binning {
             Binning::EqualWidth(0) | Binning::EqualMass(0) => {
                 Err(EvalError::range("the number of bins", 0, "at least 1"))
@@ -239,7 +240,7 @@ impl Calibration {
                 let with_borders = |group| {
                     // A group is never empty.
                     let bin = <[Prediction]>::first(group).map_or(0, bin);
-                    (border(bin), border(bin + 1), group)
+                    Group::between((border(bin), border(bin + 1)), group)
                 };
                 Ok(groups.map(with_borders).collect())
             }
@@ -264,6 +265,19 @@ impl Calibration {
                 Ok(groups.map(with_ends).collect())
             }
         }
+    }
+}
+
+/// The predictions of a bin, at least one, with its borders.
+struct Group<'a> {
+    low: f64,
+    high: f64,
+    members: &'a [Prediction],
+}
+
+impl<'a> Group<'a> {
+    fn between((low, high): (f64, f64), members: &'a [Prediction]) -> Self {
+        Self { low, high, members }
     }
 }
 

@@ -131,8 +131,10 @@ pub fn randomised_feature_drop(
                 false => Ok(ranks(chosen, rejected, Ties::Half)),
             }
         };
+        // Scored even where the coin leaves the pair as it is: a bad score is always told.
+        let before = accuracy(false)?;
         let drop = match swapped {
-            true => accuracy(true)? - accuracy(false)?,
+            true => accuracy(true)? - before,
             false => 0.0,
         };
         drops.push((pair.to_string(), Some(drop)));
