@@ -58,6 +58,18 @@ pub enum EvalError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A row of a file cannot be read.
+    #[error("{file}, line {line}: {what}; needed is {expected}")]
+    BadRow {
+        /// The file's name.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it, with the key.
+        what: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// Two lists that belong together differ in length.
     #[error("{what}: {first} and {second} elements; as many are needed of both")]
     LengthMismatch {

@@ -16,6 +16,8 @@ mod paired;
 pub mod probe;
 mod ranking;
 pub mod report;
+pub mod rows;
+mod sample_set;
 
 pub use bootstrap::{Bootstrap, Estimate, Method, Resampled};
 pub use calibration::{Bin, Binning, Calibration, Murphy, Prediction};
@@ -40,3 +42,4 @@ pub use ranking::{
     AGREEMENT_MARGIN, PreferencePair, PreferencePairs, Ties, full_ranking_match, pairwise_accuracy,
     ranks,
 };
+pub use sample_set::{SampleRecord, SampleSet};

@@ -11,6 +11,7 @@ mod paired;
 mod probe;
 mod ranking;
 mod report;
+mod sample_set;
 
 /// Equal to a relative or absolute 1e-9.
 #[track_caller]
