@@ -3,7 +3,6 @@
 mod commands;
 mod estimate;
 mod interrupt;
-mod interval;
 mod output;
 mod progress;
 mod run_directory;
@@ -14,7 +13,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{eval, inspect, sample, train};
+use commands::{contamination, eval, inspect, judge_bias, sample, train};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,8 +31,13 @@ struct Cli {
 enum Command {
     /// Train a model as a recipe says.
     Train(train::Arguments),
-    /// Measure how many held-out problems a model solves.
+    /// Measure how many held-out problems a model solves, how good saved completions are, or which
+    /// of two is better.
     Eval(eval::Arguments),
+    /// Look for test data in training data.
+    Contamination(contamination::Arguments),
+    /// Measure whether a judge of pairs can be led astray.
+    JudgeBias(judge_bias::Arguments),
     /// Let a model answer.
     Sample(sample::Arguments),
     /// Show what a stage trains on: tokens, loss mask, rewards, advantages and weights.
@@ -46,6 +50,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Contamination(arguments) => {
+            contamination::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Command::JudgeBias(arguments) => judge_bias::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Sample(arguments) => sample::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Inspect(arguments) => inspect::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

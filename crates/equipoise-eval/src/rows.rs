@@ -227,6 +227,16 @@ pub fn row_text(
     }
 }
 
+/// The `id` of a row, text or a number; `None` if it has none, or is no JSON object.
+pub fn row_identifier(text: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    match value.get("id")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
+}
+
 fn collect(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => texts.push(text.clone()),

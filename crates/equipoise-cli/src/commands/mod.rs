@@ -1,6 +1,8 @@
 //! One file per command: its arguments, and what it does.
 
+pub(crate) mod contamination;
 pub(crate) mod eval;
 pub(crate) mod inspect;
+pub(crate) mod judge_bias;
 pub(crate) mod sample;
 pub(crate) mod train;

@@ -2,7 +2,9 @@
 
 use equipoise_eval::judge::Choice;
 use equipoise_eval::report::{Report, Unit};
-use equipoise_eval::rows::{RowSettings, judged_pairs, row_text, sample_records, verdicts};
+use equipoise_eval::rows::{
+    RowSettings, judged_pairs, row_identifier, row_text, sample_records, verdicts,
+};
 use equipoise_eval::{Bootstrap, Confidence, EvalError, SampleRecord, SampleSet, Scale};
 
 use crate::close;
@@ -201,6 +203,8 @@ fn texts_of_rows() {
     assert_eq!(row_text("t", 1, row, Some("answer")).unwrap(), "three");
     assert_eq!(row_text("t", 1, "plain text", None).unwrap(), "plain text");
     assert!(row_text("t", 1, "plain text", Some("answer")).is_err());
+    assert_eq!(row_identifier(row).as_deref(), Some("7"));
+    assert_eq!(row_identifier("plain text"), None);
     let error = row_text("t", 4, row, Some("id")).unwrap_err().to_string();
     assert_eq!(error, "t, line 4: `id` is 7; needed is text");
 }
