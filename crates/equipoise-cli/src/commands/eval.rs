@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "K", value_delimiter = ',')]
     k: Vec<usize>,
     /// With --completions: the reward from which on an answer is right, where no row says `correct`.
-    #[arg(long, value_name = "REWARD", requires = "completions")]
+    #[arg(long, value_name = "REWARD", conflicts_with = "paths")]
     threshold: Option<f64>,
     /// What a bare number after "Confidence:" is a part of.
     #[arg(long, value_enum, default_value_t = ConfidenceScale::Auto)]

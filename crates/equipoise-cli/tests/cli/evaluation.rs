@@ -60,6 +60,8 @@ fn saved_completions() {
         .failed(&["empty.jsonl has no rows"]);
     let both = home.call(&["eval", "runs/tiny", "--completions", "x.jsonl"]);
     assert_eq!(both.code, Some(2), "{both:?}");
+    let misplaced = home.call(&["eval", "runs/tiny", "--threshold", "0.5"]);
+    assert_eq!(misplaced.code, Some(2), "{misplaced:?}");
 }
 
 #[test]
