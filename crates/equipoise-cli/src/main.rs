@@ -3,7 +3,6 @@
 mod commands;
 mod estimate;
 mod interrupt;
-mod interval;
 mod output;
 mod pairs;
 mod progress;
@@ -15,7 +14,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{eval, inspect, sample, train, verify};
+use commands::{contamination, eval, inspect, judge_bias, sample, train, verify};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,8 +32,13 @@ struct Cli {
 enum Command {
     /// Train a model as a recipe says.
     Train(train::Arguments),
-    /// Measure how many held-out problems a model solves.
+    /// Measure how many held-out problems a model solves, how good saved completions are, or which
+    /// of two is better.
     Eval(eval::Arguments),
+    /// Look for test data in training data.
+    Contamination(contamination::Arguments),
+    /// Measure whether a judge of pairs can be led astray.
+    JudgeBias(judge_bias::Arguments),
     /// Let a model answer.
     Sample(sample::Arguments),
     /// Show what a stage trains on: tokens, loss mask, rewards, advantages and weights.
@@ -44,11 +48,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // Has to be first: it works only while there is one thread.
+    // First of all: this process may have been started to launch a sandbox.
+    equipoise_verifiers::sandbox::launch_if_asked();
+    // It works only while there is one thread.
     equipoise_kernels::runtime::keep_candle_on_one_thread();
     let result = match Cli::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Contamination(arguments) => {
+            contamination::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Command::JudgeBias(arguments) => judge_bias::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Sample(arguments) => sample::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Inspect(arguments) => inspect::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Verify(arguments) => verify::run(&arguments).map(|()| ExitCode::SUCCESS),

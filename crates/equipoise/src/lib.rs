@@ -13,6 +13,9 @@ pub use equipoise_core as core;
 #[cfg(feature = "data")]
 #[doc(inline)]
 pub use equipoise_data as data;
+#[cfg(feature = "eval")]
+#[doc(inline)]
+pub use equipoise_eval as eval;
 #[cfg(feature = "kernels")]
 #[doc(inline)]
 pub use equipoise_kernels as kernels;

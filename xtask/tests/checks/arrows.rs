@@ -57,11 +57,12 @@ const WITHOUT_DEPENDENCIES: [&str; 4] = [
 ];
 
 /// Packages that must not link candle even through others.
-const WITHOUT_TENSORS: [&str; 7] = [
+const WITHOUT_TENSORS: [&str; 8] = [
     "equipoise-advantages",
     "equipoise-aggregation",
     "equipoise-core",
     "equipoise-data",
+    "equipoise-eval",
     "equipoise-objectives",
     "equipoise-tracking",
     "equipoise-verifiers",

@@ -5,6 +5,7 @@ mod arguments;
 mod bad_checkpoints;
 mod bad_recipes;
 mod engine;
+mod evaluation;
 mod files;
 mod full_disk;
 mod home;
