@@ -1,6 +1,5 @@
 //! From `[data]` with files to the problems they hold.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use equipoise_data::{
@@ -93,6 +92,6 @@ fn filters(section: &FilterSection, tokenizer: &Tokenizer) -> Filters {
         }),
         prompt_matches: section.prompt_matches.clone(),
         prompt_excludes: section.prompt_excludes.clone(),
-        one_of: section.one_of.clone().unwrap_or_else(BTreeMap::new),
+        one_of: section.one_of.clone().unwrap_or_default(),
     }
 }
