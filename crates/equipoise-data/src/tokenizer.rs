@@ -11,6 +11,7 @@ use equipoise_core::TokenId;
 use thiserror::Error;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Encoding, PostProcessorWrapper, Tokenizer as Backend};
 
 /// The end-of-sequence tokens [`Tokenizer::load`] looks for, in this order.
@@ -89,6 +90,43 @@ impl Tokenizer {
             .add_special_tokens(tokens)
             .map_err(TokenizerError::backend)?;
         Self::with_eos(backend, Some(eos), None)
+    }
+
+    /// A tokenizer for any text, with one token per byte and `<eos>`: 257 tokens, nothing to download.
+    ///
+    /// ```
+    /// use equipoise_data::Tokenizer;
+    ///
+    /// let tokenizer = Tokenizer::bytes()?;
+    /// let tokens = tokenizer.encode("2 + 2 = 4 ½")?;
+    /// assert_eq!(tokens.len(), 12); // ½ has two bytes
+    /// assert_eq!(tokenizer.decode(&tokens), "2 + 2 = 4 ½");
+    /// # Ok::<(), equipoise_data::TokenizerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None in practice: those of the tokenizer library for a vocabulary that it does not accept.
+    pub fn bytes() -> Result<Self, TokenizerError> {
+        const EOS: &str = "<eos>";
+        // A byte is spelled as one of 256 characters; their order is that of the characters.
+        let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+        alphabet.sort_unstable();
+        let tokens = std::iter::once(EOS.to_owned()).chain(alphabet.iter().map(char::to_string));
+        let vocabulary: Vocab = tokens.zip(0..).collect();
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary, Vec::new())
+            .build()
+            .map_err(TokenizerError::backend)?;
+        let mut backend = Backend::new(model);
+        // One token per byte needs no cutting into words, and no space in front.
+        let level = ByteLevel::new(false, false, false);
+        backend.with_pre_tokenizer(Some(level));
+        backend.with_decoder(Some(level));
+        let eos = AddedToken::from(EOS.to_owned(), true).normalized(false);
+        backend
+            .add_special_tokens([eos])
+            .map_err(TokenizerError::backend)?;
+        Self::with_eos(backend, Some(EOS), None)
     }
 
     /// The tokenizer in a `tokenizer.json`. `eos` is the text of its end-of-sequence token; if it

@@ -9,12 +9,12 @@ use equipoise_data::{
 };
 use equipoise_models::{Config, Decoder, Family, RopeScaling, Sidecars};
 use equipoise_verifiers::{
-    CountdownExpression, ExactNumber, Extraction, Format, Verifier, Weighted,
+    CountdownExpression, ExactNumber, Extraction, Format, Resources, Verifier, Weighted,
 };
 
 use crate::TrainError;
 use crate::files;
-use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind};
+use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind, VerifierSection};
 
 /// The directory of an adapter within a checkpoint.
 const ADAPTER: &str = "adapter";
@@ -126,10 +126,11 @@ impl Assembly {
             .with_precision(recipe.engine.precision.into())
             .with_activation_checkpointing(recipe.engine.activation_checkpointing);
         check_vocabulary(decoder.config(), &tokenizer)?;
+        let tokenizer = Arc::new(tokenizer);
         Ok(Self {
             source: source(&recipe, task, &tokenizer)?,
-            verifier: verifier(&recipe)?,
-            tokenizer: Arc::new(tokenizer),
+            verifier: verifier(&recipe, &tokenizer)?,
+            tokenizer,
             decoder,
             sidecars: Arc::new(sidecars),
             recipe: Arc::new(recipe),
@@ -319,9 +320,12 @@ fn source(
         return Ok(Arc::new(Procedural::from_box(task, recipe.seed, held_out)?));
     }
     match recipe.data.source() {
-        Some(DataSource::Files(data)) => {
-            Ok(Arc::new(files::problems(data, recipe.seed, tokenizer)?))
-        }
+        Some(DataSource::Files(data)) => Ok(Arc::new(files::problems(
+            data,
+            &recipe.model,
+            recipe.seed,
+            tokenizer,
+        )?)),
         _ => Err(TrainError::Assembly(
             "[data] needs a task or a path".to_owned(),
         )),
@@ -330,6 +334,9 @@ fn source(
 
 fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, TrainError> {
     if let Some(path) = &recipe.data.tokenizer {
+        if path.as_os_str() == recipe::BYTES {
+            return Ok(Tokenizer::bytes()?);
+        }
         return Ok(Tokenizer::load(path, None)?);
     }
     if let ModelSection::Directory(model) = &recipe.model {
@@ -338,8 +345,8 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
     match task {
         Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
         None => Err(TrainError::Assembly(
-            "problems from a file need a tokenizer: set data.tokenizer = \"…/tokenizer.json\", or \
-             start from a model with model.path"
+            "problems from a file need a tokenizer: start from a model with model.path, or set \
+             data.tokenizer to a tokenizer.json, or to \"bytes\" for one token per byte"
                 .to_owned(),
         )),
     }
@@ -393,8 +400,19 @@ fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> 
     })
 }
 
-fn verifier(recipe: &Recipe) -> Result<Arc<dyn Verifier>, TrainError> {
-    let section = &recipe.verifier;
+fn verifier(recipe: &Recipe, tokenizer: &Arc<Tokenizer>) -> Result<Arc<dyn Verifier>, TrainError> {
+    let section = match &recipe.verifier {
+        VerifierSection::Mix(mix) => mix,
+        VerifierSection::Named(named) => {
+            let tokenizer = Arc::clone(tokenizer);
+            let mut resources = Resources::default();
+            // What the tokenizer cannot read has no tokens, as it has none in training.
+            resources.tokenize = Some(Arc::new(move |text| {
+                tokenizer.encode(text).unwrap_or_default()
+            }));
+            return Ok(Arc::from(named.spec().build_with(&resources)?));
+        }
+    };
     let after_think = section.extraction == recipe::Extraction::AfterThink;
     let answer: Box<dyn Verifier> = match section.kind {
         VerifierKind::Number => Box::new(ExactNumber {

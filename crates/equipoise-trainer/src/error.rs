@@ -47,6 +47,12 @@ pub enum TrainError {
     /// A part of the reward has an impossible weight.
     #[error(transparent)]
     Reward(#[from] equipoise_verifiers::InvalidWeights),
+    /// The chat template cannot be read.
+    #[error("data.chat_template: {0}")]
+    Template(#[from] equipoise_data::chat::ChatTemplateError),
+    /// The verifier cannot be built.
+    #[error("verifier: {0}")]
+    Verifier(#[from] equipoise_verifiers::BuildError),
     /// Something that would silently spoil the run passed its limit.
     #[error("{stage} step {step}: {what}")]
     Alarm {

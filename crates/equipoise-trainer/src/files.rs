@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use equipoise_data::chat::ChatTemplate;
 use equipoise_data::{
     Duplicates, ExtraColumns, FileOptions, FileProblems, FileSource, Filters, Mapping,
     MessageFormat, OnBadRow, PromptFormat, Split, TokenLimit, Tokenizer,
 };
 
 use crate::TrainError;
-use crate::recipe::{self, DataSection, Deduplicate, FilterSection, SourceSection};
+use crate::recipe::{self, DataSection, Deduplicate, FilterSection, ModelSection, SourceSection};
 
-/// Reads the problems of a resolved section. `seed` is the run's.
+/// Reads the problems of a resolved section. `seed` and `model` are the run's.
 pub(crate) fn problems(
     data: &DataSection,
+    model: &ModelSection,
     seed: u64,
     tokenizer: &Tokenizer,
 ) -> Result<FileProblems, TrainError> {
@@ -30,6 +32,7 @@ pub(crate) fn problems(
                 Some(recipe::MessageFormat::ChatMl) => MessageFormat::ChatMl,
                 Some(recipe::MessageFormat::Plain) | None => MessageFormat::Plain,
             },
+            chat: chat(data, model, tokenizer)?,
             template: data.prompt_template.clone(),
             system: data.system.clone(),
         },
@@ -54,6 +57,32 @@ pub(crate) fn problems(
         seed,
     };
     Ok(FileProblems::open(&options)?)
+}
+
+/// The chat template that the section names.
+fn chat(
+    data: &DataSection,
+    model: &ModelSection,
+    tokenizer: &Tokenizer,
+) -> Result<Option<ChatTemplate>, TrainError> {
+    let Some(name) = &data.chat_template else {
+        return Ok(None);
+    };
+    let template = match (name.as_str(), model) {
+        (recipe::OWN_TEMPLATE, ModelSection::Directory(model)) => {
+            ChatTemplate::from_model_directory(&model.path)?
+        }
+        (recipe::OWN_TEMPLATE, ModelSection::Shape(_)) => {
+            return Err(TrainError::Assembly(
+                "data.chat_template = \"model\" is the template of model.path, and the model has \
+                 none: name a template or its file"
+                    .to_owned(),
+            ));
+        }
+        (name, _) => ChatTemplate::find(name)?,
+    };
+    let tokens = template.special_tokens().clone().or_from(tokenizer);
+    Ok(Some(template.with_special_tokens(tokens)))
 }
 
 fn source(section: &SourceSection) -> FileSource {

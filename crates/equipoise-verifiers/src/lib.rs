@@ -34,7 +34,9 @@ mod weighted;
 
 pub use batch::{explain_all, verify_all};
 pub use code::{Code, CodeReward};
-pub use compose::{FirstScorable, Gated, GatedOptions, Maximum, Minimum, NoVerifiers, Product};
+pub use compose::{
+    BySource, FirstScorable, Gated, GatedOptions, Maximum, Minimum, NoVerifiers, Product,
+};
 pub use countdown::CountdownExpression;
 pub use exact_match::ExactMatch;
 pub use exact_number::ExactNumber;

@@ -31,6 +31,14 @@ pub struct ChatTemplate {
     variables: Map<String, Value>,
 }
 
+/// Two templates are equal if they have the same text, special tokens and variables.
+impl PartialEq for ChatTemplate {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |of: &Self| (of.source.clone(), of.tokens.clone(), of.variables.clone());
+        parts(self) == parts(other)
+    }
+}
+
 /// A conversation and what else its template is told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversation {

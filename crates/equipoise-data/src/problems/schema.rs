@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use equipoise_core::{Message, Problem, Role};
 
+use crate::chat::{ChatMessage, ChatTemplate, ChatTemplateError};
 use crate::messages::MessageFormat;
 use crate::rows::{DataError, Row, RowSchema, Text};
 
@@ -11,10 +12,13 @@ use crate::rows::{DataError, Row, RowSchema, Text};
 const PLACE: &str = "{prompt}";
 
 /// How what a row asks becomes the text of a prompt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PromptFormat {
     /// How a conversation becomes text.
     pub format: MessageFormat,
+    /// The chat template that makes the text, with the opening of the assistant's turn at its end, in
+    /// place of `format`. A prompt that is a string becomes the user's message.
+    pub chat: Option<ChatTemplate>,
     /// A text with `{prompt}` in it, which stands for what the row asks; of a conversation, for the
     /// last message of the user. Every other character stands for itself.
     pub template: Option<String>,
@@ -37,6 +41,9 @@ impl PromptFormat {
 
     /// The text of a prompt.
     ///
+    /// # Errors
+    /// What the chat template says, if there is one.
+    ///
     /// ```
     /// use equipoise_data::{PromptFormat, Text};
     ///
@@ -44,16 +51,17 @@ impl PromptFormat {
     ///     template: Some("{prompt}\nAnswer after ####.".into()),
     ///     ..PromptFormat::default()
     /// };
-    /// assert_eq!(style.render(Text::Plain("6*7?".into())), "6*7?\nAnswer after ####.");
+    /// assert_eq!(style.render(Text::Plain("6*7?".into()))?, "6*7?\nAnswer after ####.");
+    /// # Ok::<(), equipoise_data::chat::ChatTemplateError>(())
     /// ```
-    pub fn render(&self, prompt: Text) -> String {
+    pub fn render(&self, prompt: Text) -> Result<String, ChatTemplateError> {
         let fill = |text: &str| match &self.template {
             Some(template) => template.replace(PLACE, text),
             None => text.to_owned(),
         };
         let mut messages = match (prompt, &self.system) {
-            (Text::Plain(text), None) => return fill(&text),
-            (Text::Plain(text), Some(_)) => vec![Message {
+            (Text::Plain(text), None) if self.chat.is_none() => return Ok(fill(&text)),
+            (Text::Plain(text), _) => vec![Message {
                 role: Role::User,
                 content: fill(&text),
             }],
@@ -76,7 +84,13 @@ impl PromptFormat {
             let (role, content) = (Role::System, system.clone());
             messages.insert(0, Message { role, content });
         }
-        self.format.render(&messages)
+        match &self.chat {
+            None => Ok(self.format.render(&messages)),
+            Some(chat) => {
+                let messages: Vec<ChatMessage> = messages.iter().map(ChatMessage::from).collect();
+                chat.render(&messages, true)
+            }
+        }
     }
 }
 
@@ -93,7 +107,7 @@ impl PromptFormat {
 ///
 /// Roles are `system`, `user` and `assistant`; the last message of what is asked is not the
 /// assistant's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProblemSchema {
     /// How what is asked becomes the text of a prompt.
     pub style: PromptFormat,
@@ -132,9 +146,16 @@ impl RowSchema for ProblemSchema {
                 "the last message to be the user's; put the assistant's into `completion`",
             ));
         }
+        let prompt = self.style.render(asked).map_err(|error| {
+            row.wrong(
+                column,
+                &error.to_string(),
+                "a conversation that the chat template accepts",
+            )
+        })?;
         let problem = Problem {
             id: 0,
-            prompt: self.style.render(asked),
+            prompt,
             answer: row.answer("answer")?,
             source: row.location(),
         };

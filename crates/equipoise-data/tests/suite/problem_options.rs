@@ -55,6 +55,7 @@ fn templates_and_system_messages() {
     assert_eq!(problems.demonstration(0).unwrap().completion, "g");
 
     options.style = PromptFormat {
+        chat: None,
         format: MessageFormat::ChatMl,
         system: Some("S".into()),
         template: None,

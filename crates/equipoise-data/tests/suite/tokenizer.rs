@@ -217,3 +217,21 @@ proptest! {
         prop_assert!(text.chars().count() >= ids.len());
     }
 }
+
+#[test]
+fn bytes_stand_for_any_text_and_survive_their_file() {
+    let tokenizer = Tokenizer::bytes().unwrap();
+    assert_eq!(tokenizer.vocab_size(), 257);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokenizer.json");
+    tokenizer.save(&path).unwrap();
+    let loaded = Tokenizer::load(&path, None).unwrap();
+    for text in ["", " a  b\n", "ÄÖ½ 三 \u{1f600}", "\0\u{7f}", "x<eos>y"] {
+        let tokens = tokenizer.encode(text).unwrap();
+        assert_eq!(loaded.encode(text).unwrap(), tokens);
+        assert_eq!(tokenizer.decode_with_eos(&tokens), text);
+        if !text.contains('<') {
+            assert_eq!(tokens.len(), text.len());
+        }
+    }
+}

@@ -25,10 +25,15 @@ pub struct DataSection {
     pub held_out_path: Option<PathBuf>,
     /// How the messages of a problem become the text of a prompt. Only with `path`.
     pub message_format: Option<MessageFormat>,
+    /// The chat template that makes the text of a prompt, in place of `message_format`: the name of a
+    /// built-in one (`chatml`, `qwen2.5`, `qwen3`, `llama3`, `plain`), a file, or [`OWN_TEMPLATE`] for
+    /// that of the model's directory. Only with `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<String>,
     /// How many problems are held out for evaluation. `None` with `held_out_path`, whose problems
     /// are all held out.
     pub held_out: Option<usize>,
-    /// A tokenizer in the format of Hugging Face. Without it, a procedural task is tokenized by its
+    /// A tokenizer in the format of Hugging Face, or [`BYTES`] for one token per byte. Without it, a procedural task is tokenized by its
     /// alphabet, and a model directory must bring its own.
     pub tokenizer: Option<PathBuf>,
     /// A marker such as `####`: the answer is the text behind its last occurrence. `None` if the whole
@@ -88,6 +93,12 @@ pub struct DataSection {
     pub mixture: Option<Mixture>,
 }
 
+/// What `data.chat_template` is for the template in the directory of the model.
+pub const OWN_TEMPLATE: &str = "model";
+
+/// What `data.tokenizer` is for a tokenizer without a file; a file of that name is `./bytes`.
+pub const BYTES: &str = "bytes";
+
 /// [`DataSection::source`]: where problems come from, with what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DataSource<'a> {
@@ -116,7 +127,9 @@ impl DataSection {
                 let found = generated.any(|(other, _)| other == name);
                 found.then_some(DataSource::Generated(name))
             }
-            (None, true) if self.message_format.is_some() => Some(DataSource::Files(self)),
+            (None, true) if self.message_format.is_some() || self.chat_template.is_some() => {
+                Some(DataSource::Files(self))
+            }
             _ => None,
         }
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::data::StyleWeights;
 use super::engine::{EngineSection, Precision};
-use super::sampling::{Extraction, TrackingSection};
+use super::sampling::TrackingSection;
 use super::stage::ScheduleKind;
+use super::verifier::Extraction;
 
 /// One function per default, in the form serde asks for.
 macro_rules! defaults {

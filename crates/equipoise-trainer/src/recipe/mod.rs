@@ -45,6 +45,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod verifier;
 
 use std::path::Path;
 
@@ -53,8 +54,8 @@ use serde::{Deserialize, Serialize};
 pub use catalogues::Choices;
 pub use choice::{Choice, Value};
 pub use data::{
-    ArithmeticSection, CountdownSection, DataSection, DataSource, MessageFormat, StyleWeights,
-    TaskName,
+    ArithmeticSection, BYTES, CountdownSection, DataSection, DataSource, MessageFormat,
+    OWN_TEMPLATE, StyleWeights, TaskName,
 };
 pub use engine::{EngineSection, LoraSection, Precision};
 pub use error::{Problem, RecipeError};
@@ -62,9 +63,10 @@ pub use files::{Deduplicate, ExtraColumns, FilterSection, OnBadRow, SourceSectio
 pub use model::{ModelDirectory, ModelSection, ModelShape};
 pub use presets::{Fixed, PRESETS, Part, Preset};
 pub use rl::{KlEstimator, RlStage};
-pub use sampling::{Extraction, SamplerSection, TrackingSection, VerifierKind, VerifierSection};
+pub use sampling::{SamplerSection, TrackingSection};
 pub use sft::SftStage;
 pub use stage::{ScheduleKind, Stage};
+pub use verifier::{Extraction, NamedVerifier, VerifierKind, VerifierMix, VerifierSection};
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

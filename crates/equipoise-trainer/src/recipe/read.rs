@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::error::{Problem, RecipeError, nearest};
 use super::overrides::{Override, apply};
 use super::stage::{Stage, stage_key};
-use super::{ModelSection, Recipe, defaults};
+use super::{DataSection, ModelSection, NamedVerifier, Recipe, VerifierSection, defaults};
 
 /// The keys at the top level, in the order in which they are written.
 const SECTIONS: [&str; 10] = [
@@ -56,6 +56,7 @@ impl Reader<'_> {
         let stages = table
             .remove("stage")
             .ok_or_else(|| self.missing("", "stage"))?;
+        let read_data = self.typed("data", data)?;
         Ok(Recipe {
             name: self.typed("name", name)?,
             seed: match table.remove("seed") {
@@ -69,12 +70,23 @@ impl Reader<'_> {
                 Some(value @ Value::Table(_)) => Some(self.typed("lora", value)?),
                 Some(other) => return Err(self.wrong_type("lora", "a table".into(), &other)),
             },
-            data: self.typed("data", data)?,
+            verifier: self.verifier(verifier, &read_data)?,
+            data: read_data,
             sampler: self.typed("sampler", sampler)?,
-            verifier: self.typed("verifier", verifier)?,
             stages: self.stages(stages)?,
             tracking: self.typed("tracking", tracking)?,
         })
+    }
+
+    fn verifier(&self, value: Value, data: &DataSection) -> Result<VerifierSection, RecipeError> {
+        if value.get("name").is_some() {
+            return self.typed("verifier", value).map(VerifierSection::Named);
+        }
+        let absent = value.as_table().is_some_and(Table::is_empty);
+        match NamedVerifier::of_task(data).filter(|_| absent) {
+            Some(verifier) => Ok(VerifierSection::Named(verifier)),
+            None => self.typed("verifier", value).map(VerifierSection::Mix),
+        }
     }
 
     fn model(&self, value: Value) -> Result<ModelSection, RecipeError> {

@@ -6,8 +6,8 @@ use super::data::{ArithmeticSection, CountdownSection, DataSection, MessageForma
 use super::files::{Deduplicate, ExtraColumns, OnBadRow};
 use super::presets::Preset;
 use super::rl::{KlEstimator, RlStage};
-use super::sampling::VerifierKind;
 use super::stage::ScheduleKind;
+use super::verifier::{VerifierKind, VerifierSection};
 use super::{Recipe, Stage, defaults};
 
 impl Recipe {
@@ -17,8 +17,10 @@ impl Recipe {
     pub(super) fn resolve(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
         resolve_data(&mut self.data);
-        if self.verifier.kind == VerifierKind::Countdown {
-            self.verifier.use_all.get_or_insert_with(defaults::use_all);
+        if let VerifierSection::Mix(mix) = &mut self.verifier
+            && mix.kind == VerifierKind::Countdown
+        {
+            mix.use_all.get_or_insert_with(defaults::use_all);
         }
         for stage in &mut self.stages {
             match stage {
@@ -53,7 +55,9 @@ fn resolve_data(data: &mut DataSection) {
         }
         Some(_) => data.resolve_generated(),
         None => {
-            data.message_format.get_or_insert(MessageFormat::Plain);
+            if data.chat_template.is_none() {
+                data.message_format.get_or_insert(MessageFormat::Plain);
+            }
             if data.has_files() {
                 resolve_files(data);
             }

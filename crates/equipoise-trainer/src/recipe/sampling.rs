@@ -1,4 +1,4 @@
-//! `[sampler]`, `[verifier]` and `[tracking]`.
+//! `[sampler]` and `[tracking]`.
 
 use std::path::PathBuf;
 
@@ -40,47 +40,6 @@ impl SamplerSection {
             None
         }
     }
-}
-
-/// How completions are scored: a weighted mean of correctness and format.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerifierSection {
-    /// What a right answer is.
-    pub kind: VerifierKind,
-    /// Where in a completion the answer stands.
-    #[serde(default = "defaults::extraction")]
-    pub extraction: Extraction,
-    /// Whether every given number has to be used. Only with `kind = "countdown"`.
-    pub use_all: Option<bool>,
-    /// The weight of correctness in the reward.
-    #[serde(default = "defaults::correct_weight")]
-    pub correct_weight: f64,
-    /// The weight of the format, `<think>…</think>` and then an answer, in the reward.
-    #[serde(default = "defaults::format_weight")]
-    pub format_weight: f64,
-}
-
-/// What a right answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerifierKind {
-    /// A number equal to the problem's.
-    Number,
-    /// An expression over the given numbers that reaches the target.
-    Countdown,
-}
-
-/// Where in a completion the answer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Extraction {
-    /// Everything after the last `</think>`.
-    AfterThink,
-    /// The last number.
-    LastNumber,
-    /// The first number after the last `####`.
-    Hashes,
 }
 
 /// Where the run is recorded.

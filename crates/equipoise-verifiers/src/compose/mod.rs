@@ -1,5 +1,6 @@
 //! What verifiers made of verifiers share: who is asked when, and how it is told.
 
+mod by_source;
 mod extremes;
 mod fallback;
 mod gated;
@@ -44,6 +45,7 @@ macro_rules! composed_verifier {
 }
 pub(crate) use composed_verifier;
 
+pub use by_source::BySource;
 pub use extremes::{Maximum, Minimum, NoVerifiers, Product};
 pub use fallback::FirstScorable;
 pub use gated::{Gated, GatedOptions};

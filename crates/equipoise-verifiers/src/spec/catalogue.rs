@@ -1,12 +1,14 @@
 //! The verifiers that have a name, and how each is made from its options.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::code::CodeOptions;
 use super::error::nearest;
 use super::options::{Options, UnitOption, field_names};
 use super::{BuildError, BuildErrorKind, Resources, VerifierSpec};
-use crate::compose::{FirstScorable, Gated, GatedOptions, Maximum, Minimum, Product};
+use crate::compose::{BySource, FirstScorable, Gated, GatedOptions, Maximum, Minimum, Product};
 use crate::countdown::CountdownExpression;
 use crate::exact_match::{AnswerOptions, ExactMatch};
 use crate::exact_number::ExactNumber;
@@ -105,6 +107,16 @@ macro_rules! catalogue {
 }
 
 catalogue! { given:
+    "by_source", "what the verifier of the problem's source says",
+        (own: Sources) => {
+            let sources = own.sources.iter().map(|(source, spec)| {
+                let place = format!("sources.{source}");
+                Ok((source.clone(), given.verifier(&place, spec)?))
+            });
+            let sources = sources.collect::<Result<_, BuildError>>()?;
+            let otherwise = own.otherwise.map(|spec| given.verifier("otherwise", &spec));
+            BySource::new(sources, otherwise.transpose()?)
+        };
     "code", "code that passes tests, run in a sandbox",
         (own: CodeOptions) => own.code()?;
     "cosine_length", "the reward of right and wrong answers falls or rises with length, along a cosine",
@@ -203,6 +215,12 @@ struct Behind {
 #[derive(Deserialize)]
 struct Several {
     verifiers: Vec<VerifierSpec>,
+}
+
+#[derive(Deserialize)]
+struct Sources {
+    sources: BTreeMap<String, VerifierSpec>,
+    otherwise: Option<VerifierSpec>,
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,13 @@
 //! The ranges and contradictions of the tables that describe the run as a whole.
 
+use std::sync::Arc;
+
+use equipoise_verifiers::Resources;
+
 use super::super::data::{DataSection, StyleWeights};
 use super::super::engine::LoraSection;
-use super::super::sampling::{Extraction, SamplerSection, VerifierKind, VerifierSection};
+use super::super::sampling::SamplerSection;
+use super::super::verifier::{Extraction, VerifierKind, VerifierSection};
 use super::super::{ModelShape, TaskName};
 use super::Checker;
 
@@ -80,10 +85,17 @@ impl Checker {
         let of_file = "without `path`";
         if !data.has_files() {
             self.no_effect("held_out_path", data.held_out_path.is_some(), of_file);
+            self.no_effect("chat_template", data.chat_template.is_some(), of_file);
             if data.task.is_some() {
                 self.no_effect("message_format", data.message_format.is_some(), of_file);
             }
         }
+        let template = data.chat_template.is_some();
+        self.no_effect(
+            "message_format",
+            template && data.message_format.is_some(),
+            "with `chat_template`, which makes the text",
+        );
         if data.held_out_path.is_some() {
             let reason = "with `held_out_path`, whose problems are all held out";
             self.no_effect("held_out", data.held_out.is_some(), reason);
@@ -166,8 +178,20 @@ impl Checker {
         self.at_least("max_new_tokens", sampler.max_new_tokens, 1);
     }
 
-    pub(super) fn verifier(&mut self, verifier: &VerifierSection) {
+    pub(super) fn verifier(&mut self, section: &VerifierSection) {
         self.prefix = "verifier".into();
+        let verifier = match section {
+            VerifierSection::Mix(mix) => mix,
+            VerifierSection::Named(named) => {
+                // What only a run has is taken as given; building it then says if it is not.
+                let mut resources = Resources::default();
+                resources.tokenize = Some(Arc::new(|_| Vec::new()));
+                if let Err(error) = named.spec().build_with(&resources) {
+                    self.that(false, "name", || error.to_string());
+                }
+                return;
+            }
+        };
         self.not_negative("correct_weight", verifier.correct_weight);
         self.not_negative("format_weight", verifier.format_weight);
         self.that(
