@@ -203,3 +203,27 @@ fn a_source_of_which_nothing_is_left_is_an_error() {
     let error = FileProblems::open(&options).unwrap_err().to_string();
     assert_eq!(error, "sources = []: name at least one source");
 }
+
+#[test]
+fn a_chat_template_makes_the_text_of_a_prompt() {
+    use equipoise_data::chat::ChatTemplate;
+    let folder = folder(&[(
+        "p.jsonl",
+        "{\"prompt\": \"a\", \"answer\": 1}\n{\"messages\": [{\"role\": \"user\", \"content\": \"b\"}], \
+         \"answer\": 1}\n",
+    )]);
+    let mut options = options(&folder, "p.jsonl");
+    options.style.chat = Some(ChatTemplate::builtin("chatml").unwrap());
+    options.style.template = Some("<{prompt}>".into());
+    let turn = |text: &str| format!("<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n");
+    let problems = FileProblems::open(&options).unwrap();
+    assert_eq!(prompts(&problems), [turn("<a>"), turn("<b>")]);
+    // What a template refuses is a bad row, with its place.
+    let refuses = "{{ raise_exception('no ' + messages[0]['content']) }}";
+    options.style.chat = Some(ChatTemplate::new(refuses, Default::default()).unwrap());
+    let error = FileProblems::open(&options).unwrap_err().to_string();
+    assert!(
+        error.contains("p.jsonl:1") && error.contains("no <a>"),
+        "{error}"
+    );
+}

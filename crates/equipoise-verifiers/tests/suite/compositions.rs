@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use equipoise_core::Problem;
 use equipoise_verifiers::{
-    ExactNumber, Explanation, Extraction, FirstScorable, Format, Gated, GatedOptions, Maximum,
-    Minimum, Part, Product, Verdict, Verifier, Weighted, verify_all,
+    BySource, ExactNumber, Explanation, Extraction, FirstScorable, Format, Gated, GatedOptions,
+    Maximum, Minimum, Part, Product, Verdict, Verifier, Weighted, verify_all,
 };
 use proptest::prelude::*;
 
@@ -288,4 +288,36 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn sources_have_verifiers_of_their_own_in_a_batch_too() {
+    let from = |source: &str| Problem {
+        source: source.to_owned(),
+        ..problem("1")
+    };
+    let by_source = BySource::new(
+        vec![
+            ("a".into(), Letter::boxed("a")),
+            ("dir/b.jsonl".into(), Letter::boxed("b")),
+        ],
+        None,
+    );
+    let problems = ["a", "dir/b.jsonl:12", "dir/b.jsonl", "ab", "c", "a:1"].map(from);
+    let batch: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem, "a=0.5 b=0.25"))
+        .collect();
+    let rewards: Vec<_> = verify_all(&by_source, &batch)
+        .iter()
+        .map(Verdict::reward)
+        .collect();
+    let expected = [Some(0.5), Some(0.25), Some(0.25), None, None, Some(0.5)];
+    assert_eq!(rewards, expected);
+    for ((problem, text), expected) in batch.iter().zip(expected) {
+        assert_eq!(by_source.verify(problem, text).reward(), expected);
+        assert_eq!(by_source.explain(problem, text).verdict.reward(), expected);
+    }
+    let rest = BySource::new(Vec::new(), Some(Letter::boxed("b")));
+    assert_eq!(rest.verify(&problems[4], "a=1 b=0.25").reward(), Some(0.25));
 }

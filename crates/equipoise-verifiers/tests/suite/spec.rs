@@ -91,7 +91,7 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(
         unknown.starts_with(
             "there is no verifier \"exact_mach\", did you mean \"exact_match\"?; the verifiers are \
-             cosine_length, countdown_expression, "
+             by_source, code, cosine_length, countdown_expression, "
         ),
         "{unknown}"
     );
@@ -233,7 +233,8 @@ pub(crate) fn buildable() -> Vec<VerifierSpec> {
         let two = || serde_json::json!(["exact_number", "format"]);
         specs.push(match entry.name {
             // They need what is not here; they have tests of their own.
-            "judge" | "pairwise_judge" | "reward_model" => continue,
+            "code" | "judge" | "pairwise_judge" | "reward_model" => continue,
+            "by_source" => spec.with("sources", serde_json::json!({"test": "exact_number"})),
             "cosine_length" => spec.with("verifier", "exact_number").with("max_length", 9),
             "first_scorable" | "maximum" | "minimum" | "product" => spec.with("verifiers", two()),
             "gated" => spec.with("gate", "format").with("verifier", "exact_number"),
@@ -290,4 +291,22 @@ proptest! {
         let file = toml::to_string(&std::collections::BTreeMap::from([("verifier", &spec)])).unwrap();
         prop_assert_eq!(read(&file), spec);
     }
+}
+
+#[test]
+fn code_has_options_with_limits() {
+    let spec = VerifierSpec::new("code");
+    let debug = |spec: VerifierSpec| format!("{:?}", spec.build().unwrap());
+    assert!(debug(spec.clone().with("seconds", 2.5)).contains("wall: 2.5s"));
+    assert!(debug(spec.clone().with("reward", "pass_fraction")).contains("PassFraction"));
+    assert!(debug(spec.clone().with("required", "isolated")).contains("required: Isolated"));
+    let error = |option: &str, value: f64| {
+        let error = spec.clone().with(option, value).build().unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        error("seconds", 0.0),
+        "code: seconds is 0; it must be more than 0 and at most 3600"
+    );
+    assert!(error("memory", 1.0).contains("mebibytes"));
 }

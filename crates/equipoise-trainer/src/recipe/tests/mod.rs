@@ -3,6 +3,7 @@
 mod choices;
 mod files;
 mod ranges;
+mod verifier;
 
 use super::*;
 
