@@ -69,6 +69,21 @@ pub const METRICS: &[Metric] = &[
         "Share of groups in which every advantage is 0.",
     ),
     metric(
+        "groups/rounds",
+        "rounds",
+        "Rounds of sampling that dynamic sampling needed.",
+    ),
+    metric(
+        "groups/sampled",
+        "groups",
+        "Groups sampled in all rounds of dynamic sampling.",
+    ),
+    metric(
+        "groups/kept",
+        "share",
+        "Share of the groups sampled whose rewards differ, among those that were needed.",
+    ),
+    metric(
         "advantage/abs_mean",
         "advantage",
         "Mean absolute advantage of a completion.",

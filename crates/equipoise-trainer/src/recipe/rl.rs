@@ -22,6 +22,11 @@ pub struct RlStage {
     /// Mini-batches a rollout is cut into, whole prompts each, with one optimiser step each.
     #[serde(default = "defaults::updates_per_rollout")]
     pub updates_per_rollout: usize,
+    /// Dynamic sampling (DAPO, arXiv:2503.14476): groups whose rewards are all equal are replaced by
+    /// groups of other problems, in so many rounds of sampling at most, the first one included. Unless
+    /// it is given, every group is trained on as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic_sampling_rounds: Option<u32>,
     /// The peak learning rate.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises.

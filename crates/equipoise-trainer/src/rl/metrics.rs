@@ -91,6 +91,11 @@ impl Summary<'_> {
             "groups/no_signal",
             share(report.without_signal, report.groups),
         );
+        if let Some(refill) = self.rollout.refill() {
+            metrics.push("groups/rounds", f64::from(refill.rounds));
+            metrics.push("groups/sampled", refill.drawn as f64);
+            metrics.push("groups/kept", share(refill.kept, refill.drawn));
+        }
         let absolute = self
             .responses
             .iter()

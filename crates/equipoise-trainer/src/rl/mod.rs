@@ -3,6 +3,7 @@
 mod inspection;
 mod metrics;
 mod parts;
+mod refill;
 mod rollout;
 mod update;
 
@@ -113,6 +114,14 @@ impl Rl {
             max_new_tokens: sampler.max_new_tokens,
         };
         let mut rollout = Rollout::new(&self.assembly, &mut *self.sampler, problems, &spec)?;
+        if let Some(rounds) = self.stage.dynamic_sampling_rounds {
+            let (assembly, sampler) = (&self.assembly, &mut self.sampler);
+            let sample = |problems| Rollout::new(assembly, &mut **sampler, problems, &spec);
+            let at = self.first_problem / count.max(1) + step;
+            let (filled, refill) = refill::fill(rollout, rounds, at, &*assembly.source, sample)?;
+            rollout = filled;
+            rollout.refilled(refill);
+        }
         if self.parts.estimator.needs().greedy_reward {
             rollout.answer_greedily(&self.assembly)?;
         }
@@ -390,6 +399,20 @@ impl Rl {
         Outcomes::of(rollout.verdicts())
             .check(self.stage.max_unscorable_share)
             .map_err(|error| self.alarm(step, format!("max_unscorable_share: {error}")))?;
+        // Groups that could not be judged were sampled again, but must not go unnoticed for that.
+        if let Some(refill) = rollout.refill() {
+            let (lost, limit) = (refill.unscorable, self.stage.max_unscorable_share);
+            if lost as f64 > limit * refill.drawn as f64 {
+                return Err(self.alarm(
+                    step,
+                    format!(
+                        "max_unscorable_share: in {lost} of {} groups sampled no completion could be \
+                         scored, more than {limit}. `equipoise verify --explain` says why",
+                        refill.drawn
+                    ),
+                ));
+            }
+        }
         let count = rollout.completions().len().max(1) as f64;
         let truncated = rollout.truncated() as f64 / count;
         if let Some(limit) = self

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use equipoise_aggregation::Response;
 use equipoise_core::{Completion, Finish, Problem, Prompt};
+use equipoise_data::curriculum::{Refill, Signal};
 use equipoise_samplers::{SampleSpec, Sampler};
 use equipoise_tracking::{CompletionRecord, MetricRecord};
 use equipoise_verifiers::{Part, Verdict, verify_all};
@@ -23,6 +24,8 @@ pub struct Rollout {
     verdicts: Vec<Verdict>,
     /// The reward of the greedy answer to each problem, where an estimator asks for it.
     greedy_rewards: Vec<Option<f64>>,
+    /// What dynamic sampling did, if the stage asks for it.
+    refill: Option<Refill>,
     seconds_sample: f64,
     seconds_verify: f64,
 }
@@ -78,9 +81,66 @@ impl Rollout {
             texts,
             verdicts,
             greedy_rewards: Vec::new(),
+            refill: None,
             seconds_sample,
             seconds_verify,
         })
+    }
+
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// What the rewards of every group have to teach.
+    pub(super) fn signals(&self) -> Vec<Signal> {
+        let rewards = self.rewards();
+        rewards
+            .chunks(self.samples_per_prompt)
+            .map(Signal::of)
+            .collect()
+    }
+
+    /// Leaves only these groups, in this order; all of them exist, and none twice.
+    pub(super) fn keep(&mut self, groups: &[usize]) {
+        let samples = self.samples_per_prompt;
+        let members = || {
+            groups
+                .iter()
+                .flat_map(|group| group * samples..(group + 1) * samples)
+        };
+        self.problems = groups
+            .iter()
+            .map(|&group| self.problems[group].clone())
+            .collect();
+        self.prompts = groups
+            .iter()
+            .map(|&group| self.prompts[group].clone())
+            .collect();
+        self.completions = members().map(|at| self.completions[at].clone()).collect();
+        self.texts = members().map(|at| self.texts[at].clone()).collect();
+        self.verdicts = members().map(|at| self.verdicts[at].clone()).collect();
+    }
+
+    /// Adds the groups of another rollout behind its own.
+    pub(super) fn append(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+        self.prompts.extend(other.prompts);
+        self.completions.extend(other.completions);
+        self.texts.extend(other.texts);
+        self.verdicts.extend(other.verdicts);
+        self.seconds_sample += other.seconds_sample;
+        self.seconds_verify += other.seconds_verify;
+    }
+
+    /// What became of the groups that were sampled, if those without a signal were sampled again.
+    pub fn refill(&self) -> Option<&Refill> {
+        self.refill.as_ref()
+    }
+
+    /// Says what became of the groups that were sampled.
+    pub(super) fn refilled(&mut self, refill: Refill) {
+        self.refill = Some(refill);
     }
 
     /// The completions, group after group.

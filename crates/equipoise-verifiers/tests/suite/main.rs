@@ -14,6 +14,7 @@ mod judge_server;
 mod languages;
 mod lengths;
 mod math;
+mod math_table;
 mod never_panics;
 mod outcomes;
 mod reward_model;

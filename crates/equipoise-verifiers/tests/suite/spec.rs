@@ -304,9 +304,10 @@ fn code_has_options_with_limits() {
         let error = spec.clone().with(option, value).build().unwrap_err();
         error.to_string()
     };
-    assert_eq!(
-        error("seconds", 0.0),
-        "code: seconds is 0; it must be more than 0 and at most 3600"
+    let seconds = error("seconds", 0.0);
+    assert!(
+        seconds.contains("seconds is 0; it must be more than 0"),
+        "{seconds}"
     );
     assert!(error("memory", 1.0).contains("mebibytes"));
 }

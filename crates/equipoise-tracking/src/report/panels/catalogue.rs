@@ -128,6 +128,25 @@ pub(super) const OUTCOME: &[Panel] = &[
     )
     .share(),
     plain(
+        "Dynamic sampling: groups",
+        "Groups sampled in a step until enough have a signal.",
+        &[("groups/sampled", "sampled", 1)],
+    )
+    .optional(),
+    plain(
+        "Dynamic sampling: rounds",
+        "Rounds of sampling in a step.",
+        &[("groups/rounds", "rounds", 1)],
+    )
+    .optional(),
+    plain(
+        "Dynamic sampling: kept",
+        "Share of the groups sampled that were kept for their signal.",
+        &[("groups/kept", "kept", 2)],
+    )
+    .share()
+    .optional(),
+    plain(
         "Unscorable",
         "Share of completions the verifier could not judge.",
         &[("reward/unscorable", "unscorable", 2)],

@@ -55,6 +55,14 @@ impl Checker {
                  {MOST_SEQUENCES}"
             )
         });
+        if let Some(rounds) = stage.dynamic_sampling_rounds {
+            self.that((2..=1_000).contains(&rounds), "dynamic_sampling_rounds", || {
+                format!(
+                    "is {rounds}; it must be from 2 to 1000, the first round included. Remove it to \
+                     train on every group as it is"
+                )
+            });
+        }
         self.that(stage.samples_per_prompt >= 2, "samples_per_prompt", || {
             format!(
                 "is {}; it must be at least 2, because an advantage compares the responses to one \
