@@ -1,16 +1,15 @@
 //! `equipoise inspect data.jsonl`: rows as a model would see them, token by token with the loss mask.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
-use equipoise_data::Tokenizer;
+use anyhow::{Context as _, bail};
 use equipoise_data::chat::{
     ChatMessage, ChatTemplate, ChatTemplateError, Conversation, Diagnostic, Encoded, Ending,
     GenerationConfig, MaskOptions, SpecialTokens,
 };
+use equipoise_data::{RawRow, RowReader, Tokenizer};
 use serde_json::{Map, Value};
 
 use crate::output::{colours, token_text};
@@ -145,35 +144,25 @@ enum Sample {
     Text(String, Range<usize>),
 }
 
-/// The rows of a file of JSON lines; blank lines are no rows.
+/// The rows of a file, as the data crate reads them.
 fn read_rows(
     path: &Path,
     kind: Option<Kind>,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>>> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "parquet")
-    {
-        bail!(
-            "{}: Parquet cannot be shown; convert it to JSON lines",
-            path.display()
-        );
-    }
-    let shown = path.display().to_string();
-    let file = File::open(path).with_context(|| shown.clone())?;
-    let lines = BufReader::new(file).lines().zip(1..);
-    Ok(lines.filter_map(move |(line, number)| {
-        let place = format!("{shown}:{number}");
-        match line {
-            Ok(line) if line.trim().is_empty() => None,
-            Ok(line) => Some(read_row(&line, kind, &place).with_context(|| place.clone())),
-            Err(error) => Some(Err(anyhow!(error).context(place))),
-        }
+    let rows = RowReader::open(path)?;
+    Ok(rows.map(move |row| {
+        let row = row?;
+        let place = row.location();
+        read_row(&row, kind, &place).context(place)
     }))
 }
 
-fn read_row(line: &str, kind: Option<Kind>, place: &str) -> anyhow::Result<Row> {
-    let keys: Map<String, Value> = serde_json::from_str(line).context("not a JSON object")?;
+fn read_row(row: &RawRow, kind: Option<Kind>, place: &str) -> anyhow::Result<Row> {
+    let mut keys = Map::new();
+    for column in row.columns() {
+        let value = serde_json::from_str(row.get(column).unwrap_or("null"))?;
+        keys.insert(column.to_owned(), value);
+    }
     let has = |key: &str| keys.get(key).is_some_and(|value| !value.is_null());
     let kind = match kind {
         Some(kind) => kind,

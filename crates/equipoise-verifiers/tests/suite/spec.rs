@@ -300,14 +300,19 @@ fn code_has_options_with_limits() {
     assert!(debug(spec.clone().with("seconds", 2.5)).contains("wall: 2.5s"));
     assert!(debug(spec.clone().with("reward", "pass_fraction")).contains("PassFraction"));
     assert!(debug(spec.clone().with("required", "isolated")).contains("required: Isolated"));
-    let error = |option: &str, value: f64| {
-        let error = spec.clone().with(option, value).build().unwrap_err();
-        error.to_string()
-    };
-    let seconds = error("seconds", 0.0);
+    let seconds = spec
+        .clone()
+        .with("seconds", 0.0)
+        .build()
+        .unwrap_err()
+        .to_string();
     assert!(
         seconds.contains("seconds is 0; it must be more than 0"),
         "{seconds}"
     );
-    assert!(error("memory", 1.0).contains("mebibytes"));
+    let memory = spec.with("memory", 1).build().unwrap_err().to_string();
+    assert!(
+        memory.contains("memory is 1; it must be from 16"),
+        "{memory}"
+    );
 }
