@@ -15,6 +15,7 @@ use equipoise_verifiers::{
 use crate::TrainError;
 use crate::files;
 use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind, VerifierSection};
+use crate::reward_model;
 
 /// The directory of an adapter within a checkpoint.
 const ADAPTER: &str = "adapter";
@@ -410,6 +411,7 @@ fn verifier(recipe: &Recipe, tokenizer: &Arc<Tokenizer>) -> Result<Arc<dyn Verif
             resources.tokenize = Some(Arc::new(move |text| {
                 tokenizer.encode(text).unwrap_or_default()
             }));
+            resources.scorer = reward_model::scorer(recipe.reward_model.as_ref())?;
             return Ok(Arc::from(named.spec().build_with(&resources)?));
         }
     };

@@ -31,6 +31,9 @@ pub(crate) struct DataArguments {
     /// What the rows are. Told by their keys if not given.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Reads a column of the file as another one, for example `prompt=question`.
+    #[arg(long, value_name = "OURS=THEIRS")]
+    column: Vec<String>,
     /// Only the last answer of a conversation carries loss.
     #[arg(long)]
     last_turn_only: bool,
@@ -43,6 +46,7 @@ impl DataArguments {
             || self.template.is_some()
             || self.date.is_some()
             || self.kind.is_some()
+            || !self.column.is_empty()
             || self.last_turn_only
     }
 }
@@ -81,7 +85,11 @@ pub(crate) fn run(path: &Path, data: &DataArguments, count: usize) -> anyhow::Re
         last_turn_only: data.last_turn_only,
         total: Total::default(),
     };
-    let rows = read_rows(path, data.kind)?;
+    let columns = data.column.iter().map(|pair| match pair.split_once('=') {
+        Some((ours, theirs)) => Ok((ours.to_owned(), theirs.to_owned())),
+        None => bail!("--column {pair}: it must be OURS=THEIRS, such as prompt=question"),
+    });
+    let rows = read_rows(path, data.kind, columns.collect::<anyhow::Result<_>>()?)?;
     page.head(path, &source, data.tokenizer.as_deref())?;
     for row in rows.take(count) {
         page.row(&row?)?;
@@ -148,20 +156,31 @@ enum Sample {
 fn read_rows(
     path: &Path,
     kind: Option<Kind>,
+    columns: Vec<(String, String)>,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>>> {
     let rows = RowReader::open(path)?;
     Ok(rows.map(move |row| {
         let row = row?;
         let place = row.location();
-        read_row(&row, kind, &place).context(place)
+        read_row(&row, kind, &columns, &place).context(place)
     }))
 }
 
-fn read_row(row: &RawRow, kind: Option<Kind>, place: &str) -> anyhow::Result<Row> {
+fn read_row(
+    row: &RawRow,
+    kind: Option<Kind>,
+    columns: &[(String, String)],
+    place: &str,
+) -> anyhow::Result<Row> {
     let mut keys = Map::new();
     for column in row.columns() {
         let value = serde_json::from_str(row.get(column).unwrap_or("null"))?;
         keys.insert(column.to_owned(), value);
+    }
+    for (ours, theirs) in columns {
+        let value = keys.get(theirs).cloned();
+        let value = value.with_context(|| format!("--column {ours}={theirs}: no such column"))?;
+        keys.insert(ours.clone(), value);
     }
     let has = |key: &str| keys.get(key).is_some_and(|value| !value.is_null());
     let kind = match kind {
@@ -172,7 +191,7 @@ fn read_row(row: &RawRow, kind: Option<Kind>, place: &str) -> anyhow::Result<Row
         None if has("prompt") => Kind::PromptOnly,
         None => bail!(
             "no key to show; a row has `messages`, `text`, `prompt` and `completion`, or `chosen` \
-             and `rejected`"
+             and `rejected`; --column prompt=question reads another column as one of them"
         ),
     };
     let row = |names: &[(&'static str, &str)], prompt: Option<&Value>| {

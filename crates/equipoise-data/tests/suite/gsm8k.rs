@@ -7,7 +7,7 @@ use equipoise_data::{
 };
 
 fn excerpt(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gsm8k");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/gsm8k");
     folder.join(name)
 }
 

@@ -8,6 +8,7 @@
 //! [data]
 //! [sampler]
 //! [verifier]
+//! [reward_model]     # only if the verifier asks one
 //! [[stage]]          # kind = "sft" or "rl"; run in order
 //! [tracking]
 //! ```
@@ -66,7 +67,9 @@ pub use rl::{KlEstimator, RlStage};
 pub use sampling::{SamplerSection, TrackingSection};
 pub use sft::SftStage;
 pub use stage::{ScheduleKind, Stage};
-pub use verifier::{Extraction, NamedVerifier, VerifierKind, VerifierMix, VerifierSection};
+pub use verifier::{
+    Extraction, NamedVerifier, RewardModelSection, VerifierKind, VerifierMix, VerifierSection,
+};
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +95,9 @@ pub struct Recipe {
     pub sampler: SamplerSection,
     /// How completions are scored.
     pub verifier: VerifierSection,
+    /// The model that the verifier `reward_model` asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward_model: Option<RewardModelSection>,
     /// What is done, in order.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,

@@ -10,8 +10,18 @@ use super::stage::{Stage, stage_key};
 use super::{DataSection, ModelSection, NamedVerifier, Recipe, VerifierSection, defaults};
 
 /// The keys at the top level, in the order in which they are written.
-const SECTIONS: [&str; 10] = [
-    "name", "seed", "model", "engine", "lora", "data", "sampler", "verifier", "stage", "tracking",
+const SECTIONS: [&str; 11] = [
+    "name",
+    "seed",
+    "model",
+    "engine",
+    "lora",
+    "data",
+    "sampler",
+    "verifier",
+    "reward_model",
+    "stage",
+    "tracking",
 ];
 
 /// What errors call the top level.
@@ -65,17 +75,27 @@ impl Reader<'_> {
             },
             model: self.model(model)?,
             engine: self.typed("engine", engine)?,
-            lora: match table.remove("lora") {
-                None => None,
-                Some(value @ Value::Table(_)) => Some(self.typed("lora", value)?),
-                Some(other) => return Err(self.wrong_type("lora", "a table".into(), &other)),
-            },
+            lora: self.optional("lora", table.remove("lora"))?,
+            reward_model: self.optional("reward_model", table.remove("reward_model"))?,
             verifier: self.verifier(verifier, &read_data)?,
             data: read_data,
             sampler: self.typed("sampler", sampler)?,
             stages: self.stages(stages)?,
             tracking: self.typed("tracking", tracking)?,
         })
+    }
+
+    /// A section that may be left out.
+    fn optional<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        value: Option<Value>,
+    ) -> Result<Option<T>, RecipeError> {
+        match value {
+            None => Ok(None),
+            Some(value @ Value::Table(_)) => self.typed(name, value).map(Some),
+            Some(other) => Err(self.wrong_type(name, "a table".into(), &other)),
+        }
     }
 
     fn verifier(&self, value: Value, data: &DataSection) -> Result<VerifierSection, RecipeError> {

@@ -1,5 +1,7 @@
 //! `[verifier]`: how completions are scored.
 
+use std::path::PathBuf;
+
 use equipoise_verifiers::VerifierSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -85,6 +87,38 @@ impl NamedVerifier {
         };
         Some(Self::of(after_thought(verifier)))
     }
+}
+
+impl VerifierSection {
+    /// Whether a reward model is asked, by itself or inside of a composition.
+    pub(super) fn asks_a_model(&self) -> bool {
+        fn names(value: &serde_json::Value) -> bool {
+            match value {
+                serde_json::Value::String(text) => text == REWARD_MODEL,
+                serde_json::Value::Array(items) => items.iter().any(names),
+                serde_json::Value::Object(map) => map.values().any(names),
+                _ => false,
+            }
+        }
+        match self {
+            Self::Named(named) => named.name == REWARD_MODEL || named.options.values().any(names),
+            Self::Mix(_) => false,
+        }
+    }
+}
+
+/// The verifier that asks a model.
+const REWARD_MODEL: &str = "reward_model";
+
+/// `[reward_model]`: the model that the verifier `reward_model` asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RewardModelSection {
+    /// A sequence classifier with one output, in the layout of Hugging Face, with its tokenizer.
+    pub path: PathBuf,
+    /// The most tokens that go through it at once. Changes memory and speed, not the result.
+    #[serde(default = "defaults::tokens_per_micro_batch")]
+    pub tokens_per_batch: usize,
 }
 
 /// The verifier that a task names, for what stands behind the thought.

@@ -33,6 +33,7 @@ impl Recipe {
         check.files(&self.data);
         check.sampler(&self.sampler);
         check.verifier(&self.verifier);
+        check.reward_model(&self.verifier, self.reward_model.as_ref());
         check.that(!self.stages.is_empty(), "stage", || {
             "there is none; add a [[stage]]".into()
         });

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use equipoise_verifiers::Resources;
+use equipoise_verifiers::{Resources, Scorer};
 
 use super::super::data::{DataSection, StyleWeights};
 use super::super::engine::LoraSection;
 use super::super::sampling::SamplerSection;
-use super::super::verifier::{Extraction, VerifierKind, VerifierSection};
+use super::super::verifier::{Extraction, RewardModelSection, VerifierKind, VerifierSection};
 use super::super::{ModelShape, TaskName};
 use super::Checker;
 
@@ -186,6 +186,7 @@ impl Checker {
                 // What only a run has is taken as given; building it then says if it is not.
                 let mut resources = Resources::default();
                 resources.tokenize = Some(Arc::new(|_| Vec::new()));
+                resources.scorer = Some(Arc::new(Nobody));
                 if let Err(error) = named.spec().build_with(&resources) {
                     self.that(false, "name", || error.to_string());
                 }
@@ -215,5 +216,35 @@ impl Checker {
             let reason = "without `kind = \"countdown\"`";
             self.no_effect("use_all", verifier.use_all.is_some(), reason);
         }
+    }
+
+    pub(super) fn reward_model(
+        &mut self,
+        verifier: &VerifierSection,
+        section: Option<&RewardModelSection>,
+    ) {
+        let asked = verifier.asks_a_model();
+        self.prefix = "verifier".into();
+        self.that(!asked || section.is_some(), "name", || {
+            "reward_model needs a model: add a section [reward_model] with its path".into()
+        });
+        self.prefix = "reward_model".into();
+        if let Some(section) = section {
+            self.at_least("tokens_per_batch", section.tokens_per_batch, 1);
+            self.no_effect(
+                "path",
+                !asked,
+                "without a verifier that asks a reward model",
+            );
+        }
+    }
+}
+
+/// Stands for the model that only a run reads.
+struct Nobody;
+
+impl Scorer for Nobody {
+    fn score(&self, _: &[(&str, &str)]) -> Result<Vec<f64>, String> {
+        Err("nothing is scored while a recipe is checked".into())
     }
 }
