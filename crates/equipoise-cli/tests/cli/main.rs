@@ -8,6 +8,7 @@ mod engine;
 mod evaluation;
 mod files;
 mod full_disk;
+mod gsm8k;
 mod home;
 mod inspect_data;
 mod interruption;

@@ -137,19 +137,20 @@ impl State {
         };
         let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_under_way.fetch_max(now, Ordering::SeqCst);
-        let done = self.act(&mut stream, (self.plan)(number, &request));
+        let mut act = (self.plan)(number, &request);
+        if let Act::Wait(time, text) = act {
+            thread::sleep(time);
+            act = Act::Say(text);
+        }
+        // Before the reply: whoever has it may ask again at once.
         self.under_way.fetch_sub(1, Ordering::SeqCst);
-        done
+        self.act(&mut stream, act)
     }
 
     fn act(&self, stream: &mut TcpStream, act: Act) -> std::io::Result<()> {
         match act {
-            Act::Say(text) => answer(stream, 200, "", &completion(&text)),
+            Act::Say(text) | Act::Wait(_, text) => answer(stream, 200, "", &completion(&text)),
             Act::Answer(status, headers, body) => answer(stream, status, headers, &body),
-            Act::Wait(time, text) => {
-                thread::sleep(time);
-                answer(stream, 200, "", &completion(&text))
-            }
             Act::Flood => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
                 while !self.ended.load(Ordering::SeqCst) {

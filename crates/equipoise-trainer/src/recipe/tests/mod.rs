@@ -271,7 +271,7 @@ fn unknown_keys() {
     assert_eq!(
         error_with("[verifier]", "[verifer]"),
         "r.toml: unknown key `verifer` in [recipe], did you mean `verifier`?; the keys are name, \
-         seed, model, engine, lora, data, sampler, verifier, stage, tracking"
+         seed, model, engine, lora, data, sampler, verifier, reward_model, stage, tracking"
     );
     assert_eq!(
         error(&["sampler.temprature=0.7"]),
