@@ -386,19 +386,38 @@ fn without_separators(text: &str) -> String {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let group = |at: usize| digit(at) && digit(at + 1) && digit(at + 2) && !digit(at + 3);
-    let bracketed = text.contains(['(', '[', '{']);
     let comma_space = text.contains(", ") || text.contains(";");
     let mut thousands = Vec::new();
     let mut lists = 0;
     // Where the digits in front began, or the last separator stands.
     let mut run = 0;
     let mut in_group = false;
+    // Whether each bracket that is open makes a list of what stands in it.
+    let mut open = Vec::new();
     for at in 0..bytes.len() {
         match bytes[at] {
             b'0'..=b'9' => run += 1,
             b',' if (1..=3).contains(&run) && (!in_group || run == 3) && group(at + 1) => {
-                thousands.push(at);
+                // "(1,234)" is a pair; "(1,234, 5)" is not.
+                if comma_space || !open.contains(&true) {
+                    thousands.push(at);
+                } else {
+                    lists += 1;
+                }
                 in_group = true;
+                run = 0;
+            }
+            byte @ (b'(' | b'[' | b'{') => {
+                let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
+                // The argument of a command is no list.
+                let argument = before.is_ascii_alphabetic() || b"}^_]".contains(&before);
+                open.push(byte != b'{' || !argument);
+                in_group = false;
+                run = 0;
+            }
+            b')' | b']' | b'}' => {
+                open.pop();
+                in_group = false;
                 run = 0;
             }
             b',' => {
@@ -412,11 +431,7 @@ fn without_separators(text: &str) -> String {
             }
         }
     }
-    let commas = if lists > 0 || bracketed && !comma_space {
-        Vec::new()
-    } else {
-        thousands
-    };
+    let commas = if lists > 0 { Vec::new() } else { thousands };
     let mut out = String::with_capacity(text.len());
     let mut skip = 0;
     for (at, c) in text.char_indices() {
