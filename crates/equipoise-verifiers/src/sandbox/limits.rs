@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Time from the start of the command to its end.
+    /// Time from the start of the command to its end; in seconds where it is written down.
+    #[serde(with = "seconds")]
     pub wall: Duration,
-    /// Processor time of a process, rounded up to whole seconds.
+    /// Processor time of a process, rounded up to whole seconds; in seconds where it is written
+    /// down.
+    #[serde(with = "seconds")]
     pub cpu: Duration,
     /// Bytes of address space of a process.
     pub memory: u64,
@@ -29,6 +32,23 @@ pub struct Limits {
     pub open_files: u32,
     /// Bytes of the standard output, and as many of the standard error.
     pub output: usize,
+}
+
+/// A time as a number of seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(time.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(from)?;
+        let no = |error| D::Error::custom(format!("{seconds} seconds are no time: {error}"));
+        Duration::try_from_secs_f64(seconds).map_err(no)
+    }
 }
 
 impl Default for Limits {
@@ -116,6 +136,23 @@ impl std::fmt::Display for Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_in_seconds() {
+        let limits: Limits = serde_json::from_str(r#"{"wall": 1.5, "cpu": 2}"#).unwrap();
+        assert_eq!(limits.wall, Duration::from_millis(1500));
+        assert_eq!(limits.cpu, Duration::from_secs(2));
+        assert_eq!(limits.processes, Limits::default().processes);
+        let written = serde_json::to_string(&limits).unwrap();
+        assert!(
+            written.starts_with(r#"{"wall":1.5,"cpu":2.0,"#),
+            "{written}"
+        );
+        assert_eq!(serde_json::from_str::<Limits>(&written).unwrap(), limits);
+        for wrong in [r#"{"wall": -1}"#, r#"{"wall": 1e300}"#, r#"{"walls": 1}"#] {
+            assert!(serde_json::from_str::<Limits>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_last_words_count() {

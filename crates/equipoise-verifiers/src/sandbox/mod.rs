@@ -107,7 +107,9 @@ pub struct SandboxOptions {
     /// program itself if `None`.
     pub launcher: Option<PathBuf>,
     /// Where the directory of a run is made; every user has to be able to enter it. The system's
-    /// directory for temporary files if `None`.
+    /// directory for temporary files if `None`. The directory is removed after the run, whatever
+    /// came of it; only a library that is killed leaves it, and it is empty where the run had a
+    /// root directory of its own.
     pub scratch_parent: Option<PathBuf>,
     /// Whether to use namespaces; without them no run is more than [`Level::Confined`].
     pub namespaces: bool,

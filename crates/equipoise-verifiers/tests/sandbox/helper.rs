@@ -1,5 +1,6 @@
 //! This executable as a program of its own that runs a sandbox: to be killed, or to have a secret.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -69,24 +70,26 @@ pub(crate) fn run_if_asked() -> bool {
     true
 }
 
-fn start(role: &str, mode: Mode, marker: &str) -> Child {
+fn start(role: &str, mode: Mode, marker: &str, directory: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args([role, &format!("{mode:?}"), marker])
         .env("HELPER", SECRET)
+        .env("TMPDIR", directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-/// Starts a helper that runs a sleeping program with `marker` on its command line.
-pub(crate) fn with_sleeper(mode: Mode, marker: &str) -> Child {
-    start(SLEEPER, mode, marker)
+/// Starts a helper that runs a sleeping program with `marker` on its command line, and keeps its
+/// temporary files in `directory`, where they stay if it is killed.
+pub(crate) fn with_sleeper(mode: Mode, marker: &str, directory: &Path) -> Child {
+    start(SLEEPER, mode, marker, directory)
 }
 
 /// What a program in a helper's sandbox finds out about the helper's environment.
 pub(crate) fn with_secret(mode: Mode) -> String {
-    let child = start(SEEKER, mode, "no-marker");
+    let child = start(SEEKER, mode, "no-marker", &std::env::temp_dir());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     String::from_utf8_lossy(&output.stdout).into_owned()

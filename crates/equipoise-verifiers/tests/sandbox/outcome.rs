@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("outcome::codes_and_signals", codes),
         trial("outcome::input_output_and_files", streams),
         trial("outcome::python_with_its_libraries", libraries),
+        trial("outcome::a_python_outside_of_the_system", environment),
         trial("outcome::required_levels", levels),
         trial("outcome::nothing_runs_that_cannot", errors),
         trial("outcome::nothing_is_left", leftovers),
@@ -78,6 +79,53 @@ if __name__ == '__main__':
             start
         };
         assert!(printed.starts_with(expected), "{printed}");
+    }
+}
+
+fn environment() {
+    // A virtual environment: a link to the system's Python, and a package of its own.
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let prefix = directory.path().join("environment");
+    let real = ["/usr/bin/python3", "/usr/local/bin/python3", "/bin/python3"];
+    let real = real.iter().find(|path| fs::exists(path).unwrap()).unwrap();
+    let name = fs::canonicalize(real).unwrap();
+    let name = name.file_name().unwrap().to_str().unwrap().to_owned();
+    let packages = prefix.join("lib").join(&name).join("site-packages");
+    fs::create_dir_all(prefix.join("bin")).unwrap();
+    fs::create_dir_all(&packages).unwrap();
+    let program = prefix.join("bin/python3");
+    std::os::unix::fs::symlink(real, &program).unwrap();
+    let home = real.rsplit_once('/').unwrap().0;
+    fs::write(prefix.join("pyvenv.cfg"), format!("home = {home}\n")).unwrap();
+    fs::write(packages.join("own_package.py"), "answer = 42\n").unwrap();
+    let neighbour = directory.path().join("neighbour");
+    fs::write(&neighbour, "secret").unwrap();
+    let script = "
+import own_package, sys
+print(own_package.answer)
+try:
+    print(open(sys.argv[1]).read())
+except OSError:
+    print('closed')
+try:
+    open(own_package.__file__, 'w')
+except OSError:
+    print('read-only')
+";
+    for mode in [Mode::Everything, Mode::NoNamespaces] {
+        let arguments = ["-c", script, neighbour.to_str().unwrap()];
+        let command = Command::new(program.to_str().unwrap(), arguments);
+        let outcome = Sandbox::new(options(mode, roomy())).run(&command).unwrap();
+        println!(
+            "{mode:?}: {} {:?}",
+            outcome.enforcement,
+            String::from_utf8_lossy(&outcome.stderr)
+        );
+        assert!(stdout(&outcome).starts_with("42\n"));
+        if outcome.enforcement.level() >= Level::Confined {
+            assert_eq!(stdout(&outcome), "42\nclosed\nread-only\n");
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Programs that want to outlive their run, and runs whose parent dies.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use equipoise_verifiers::sandbox::Exit;
 use libtest_mimic::Trial;
 
@@ -55,7 +58,9 @@ fn daemon() {
 fn killed_parent() {
     for mode in MODES {
         let marker = marker();
-        let mut helper = helper::with_sleeper(mode, &marker);
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut helper = helper::with_sleeper(mode, &marker, directory.path());
         let running = eventually(|| alive(&marker).len() >= 4);
         let found = alive(&marker);
         helper.kill().unwrap();
