@@ -16,50 +16,59 @@ use crate::verdict::{Explanation, Verdict, Verifier};
 /// answers with another number of verdicts, makes all of them unscorable.
 pub fn verify_all(verifier: &dyn Verifier, completions: &[(&Problem, &str)]) -> Vec<Verdict> {
     let name = verifier.name();
-    // Verdicts that unwinding prevented are replaced whole, so nothing half-made is seen.
-    let verify = AssertUnwindSafe(|| verifier.verify_batch(completions));
-    let broken = match catch_unwind(verify) {
-        Ok(verdicts) if verdicts.len() == completions.len() => {
-            return verdicts
-                .into_iter()
-                .zip(completions)
-                .map(|(verdict, (problem, _))| verdict.checked(problem, name))
-                .collect();
-        }
-        Ok(verdicts) => format!(
-            "{name} gave {} verdicts on {} completions",
-            verdicts.len(),
-            completions.len()
-        ),
-        Err(panic) => format!("{name} panicked: {}", message(&*panic)),
-    };
-    let unscorable = |(problem, _): &(&Problem, &str)| Verdict::unscorable(problem, &broken);
-    completions.iter().map(unscorable).collect()
+    let verdicts = whole(completions, name, "verdicts", || {
+        verifier.verify_batch(completions)
+    });
+    let problems = completions.iter().map(|(problem, _)| problem);
+    match verdicts {
+        Ok(verdicts) => verdicts
+            .into_iter()
+            .zip(problems)
+            .map(|(verdict, problem)| verdict.checked(problem, name))
+            .collect(),
+        Err(broken) => problems
+            .map(|problem| Verdict::unscorable(problem, &broken))
+            .collect(),
+    }
 }
 
 /// Judges every completion with [`Verifier::explain_batch`]: [`verify_all`] for people, with the same
 /// care for verifiers that panic.
 pub fn explain_all(verifier: &dyn Verifier, completions: &[(&Problem, &str)]) -> Vec<Explanation> {
     let name = verifier.name();
-    let explain = AssertUnwindSafe(|| verifier.explain_batch(completions));
-    let broken = match catch_unwind(explain) {
-        Ok(explanations) if explanations.len() == completions.len() => {
-            return explanations
-                .into_iter()
-                .zip(completions)
-                .map(|(explanation, (problem, _))| explanation.checked(problem, name))
-                .collect();
+    let explanations = whole(completions, name, "explanations", || {
+        verifier.explain_batch(completions)
+    });
+    let problems = completions.iter().map(|(problem, _)| problem);
+    match explanations {
+        Ok(explanations) => explanations
+            .into_iter()
+            .zip(problems)
+            .map(|(explanation, problem)| explanation.checked(problem, name))
+            .collect(),
+        Err(broken) => problems
+            .map(|problem| Explanation::of(Verdict::unscorable(problem, &broken)))
+            .collect(),
+    }
+}
+
+/// What `judge` says of a batch, `what` for each completion; why it is not usable if it panics or says
+/// more or less.
+fn whole<T>(
+    completions: &[(&Problem, &str)],
+    name: &str,
+    what: &str,
+    judge: impl FnOnce() -> Vec<T>,
+) -> Result<Vec<T>, String> {
+    // What unwinding prevented is replaced whole, so nothing half-made is seen.
+    match catch_unwind(AssertUnwindSafe(judge)) {
+        Ok(said) if said.len() == completions.len() => Ok(said),
+        Ok(said) => {
+            let (got, asked) = (said.len(), completions.len());
+            Err(format!("{name} gave {got} {what} on {asked} completions"))
         }
-        Ok(explanations) => format!(
-            "{name} gave {} explanations on {} completions",
-            explanations.len(),
-            completions.len()
-        ),
-        Err(panic) => format!("{name} panicked: {}", message(&*panic)),
-    };
-    let unscorable =
-        |(problem, _): &(&Problem, &str)| Explanation::of(Verdict::unscorable(problem, &broken));
-    completions.iter().map(unscorable).collect()
+        Err(panic) => Err(format!("{name} panicked: {}", message(&*panic))),
+    }
 }
 
 /// [`Verifier::explain`] on every completion, in parallel, where a panic costs one verdict.

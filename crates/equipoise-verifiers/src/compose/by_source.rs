@@ -98,10 +98,7 @@ impl Verifier for BySource {
             .iter()
             .map(|(problem, _)| self.choose(problem))
             .collect();
-        let mut verdicts: Vec<Verdict> = completions
-            .iter()
-            .map(|(problem, _)| self.nobody(problem))
-            .collect();
+        let mut verdicts: Vec<Option<Verdict>> = vec![None; completions.len()];
         for at in 0..=self.sources.len() {
             let places: Vec<usize> = (0..completions.len())
                 .filter(|&place| chosen[place] == Some(at))
@@ -111,10 +108,14 @@ impl Verifier for BySource {
             };
             let batch: Vec<_> = places.iter().map(|&place| completions[place]).collect();
             for (place, verdict) in places.into_iter().zip(verify_all(verifier, &batch)) {
-                verdicts[place] = verdict;
+                verdicts[place] = Some(verdict);
             }
         }
         verdicts
+            .into_iter()
+            .zip(completions)
+            .map(|(verdict, (problem, _))| verdict.unwrap_or_else(|| self.nobody(problem)))
+            .collect()
     }
 
     fn explain(&self, problem: &Problem, completion: &str) -> Explanation {

@@ -3,6 +3,8 @@
 //! The rules are those of Math-Verify 0.9 (`math_verify/grader.py`), but for what it gets wrong; the
 //! crate's documentation lists the differences.
 
+use std::borrow::Cow;
+
 use num_rational::BigRational;
 use num_traits::Signed as _;
 
@@ -25,7 +27,8 @@ impl Rules {
     /// Whether `answer` says what `gold` says. Not symmetric: the gold answer decides what form is
     /// asked for.
     pub(super) fn same(&self, gold: &Value, answer: &Value) -> bool {
-        let (gold, answer) = (&settled(gold), &settled(answer));
+        let (gold, answer) = (settled(gold), settled(answer));
+        let (gold, answer) = (&*gold, &*answer);
         match (assignment(gold), assignment(answer)) {
             (Some((a, x)), Some((b, y))) => {
                 // x = 1 and y = 1 are different answers, and so are equations that only look like
@@ -286,27 +289,27 @@ fn links<'a>(
 }
 
 /// A value without what was only added to it: `x = √2 ≈ 1.41` is `x = √2`, and `x ≈ 1.41` is 1.41.
-fn settled(value: &Value) -> Value {
+fn settled(value: &Value) -> Cow<'_, Value> {
     let Value::Chain { first, rest } = value else {
-        return value.clone();
+        return Cow::Borrowed(value);
     };
     let Some(at) = rest
         .iter()
         .position(|(relation, _)| *relation == Relation::Approximately)
     else {
-        return value.clone();
+        return Cow::Borrowed(value);
     };
     if at == 0 {
         let symbol = matches!(&**first, Value::Scalar(e) if e.only_symbols());
         return match rest.first() {
-            Some((_, value)) if symbol => value.clone(),
-            _ => (**first).clone(),
+            Some((_, value)) if symbol => Cow::Borrowed(value),
+            _ => Cow::Borrowed(first),
         };
     }
-    Value::Chain {
+    Cow::Owned(Value::Chain {
         first: first.clone(),
         rest: rest[..at].to_vec(),
-    }
+    })
 }
 
 fn is_equation(value: &Value) -> bool {

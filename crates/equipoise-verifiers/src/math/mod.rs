@@ -133,57 +133,41 @@ impl Math {
         }
     }
 
-    /// The verdict, the answer that was found, and how it came about.
-    fn decide(&self, problem: &Problem, completion: &str, explain: bool) -> Explanation {
+    /// The verdict, and what was read for it.
+    fn decide(&self, problem: &Problem, completion: &str) -> Decision {
         let gold = self.gold(problem);
-        let mut steps = Vec::new();
         if gold.text.is_empty() {
             let verdict = Verdict::unscorable(problem, "the problem has no answer");
-            return Explanation::of(verdict);
+            return Decision {
+                verdict,
+                gold,
+                answer: None,
+            };
         }
         let answer = self.answer(&gold, completion);
-        if explain {
-            steps.push(format!(
-                "the gold answer {:?} is {}",
-                gold.text,
-                described(&gold)
-            ));
-            steps.push(match &answer {
-                None => "the completion has no answer".into(),
-                Some((place, reading)) => {
-                    let (place, what) = (place.words(), described(reading));
-                    format!(
-                        "the answer {:?} was found {place} and is {what}",
-                        reading.text
-                    )
-                }
-            });
-        }
         let right = answer
             .as_ref()
             .is_some_and(|(_, answer)| gold.matches(answer, &self.rules()));
-        let unclear = gold.value.as_ref().err();
-        let verdict = match unclear {
-            Some(why) if !right && answer.is_some() => {
+        let verdict = match &gold.value {
+            Err(why) if !right && answer.is_some() => {
                 let why = format_args!("the answer {:?} cannot be read: {why}", problem.answer);
                 Verdict::unscorable(problem, why)
             }
             _ => Verdict::answer(self.name(), right),
         };
-        let extracted = answer.map(|(_, reading)| reading.text);
-        let why = match (&verdict, &extracted) {
-            (Verdict::Unscorable { why }, _) => why.clone(),
-            (_, None) => "wrong: the completion has no answer".into(),
-            (_, Some(found)) if right => format!("right: {found:?} is {:?}", gold.text),
-            (_, Some(found)) => format!("wrong: {found:?} is not {:?}", gold.text),
-        };
-        Explanation {
+        Decision {
             verdict,
-            extracted,
-            why,
-            steps,
+            gold,
+            answer,
         }
     }
+}
+
+/// A verdict with what was read for it.
+struct Decision {
+    verdict: Verdict,
+    gold: Reading,
+    answer: Option<(Place, Reading)>,
 }
 
 /// What a reading is, in words.
@@ -200,10 +184,43 @@ impl Verifier for Math {
     }
 
     fn verify(&self, problem: &Problem, completion: &str) -> Verdict {
-        self.decide(problem, completion, false).verdict
+        self.decide(problem, completion).verdict
     }
 
     fn explain(&self, problem: &Problem, completion: &str) -> Explanation {
-        self.decide(problem, completion, true)
+        let Decision {
+            verdict,
+            gold,
+            answer,
+        } = self.decide(problem, completion);
+        if gold.text.is_empty() {
+            return Explanation::of(verdict);
+        }
+        let steps = vec![
+            format!("the gold answer {:?} is {}", gold.text, described(&gold)),
+            match &answer {
+                None => "the completion has no answer".into(),
+                Some((place, reading)) => {
+                    let (place, what) = (place.words(), described(reading));
+                    let text = &reading.text;
+                    format!("the answer {text:?} was found {place} and is {what}")
+                }
+            },
+        ];
+        let extracted = answer.map(|(_, reading)| reading.text);
+        let why = match (&verdict, &extracted) {
+            (Verdict::Unscorable { why }, _) => why.clone(),
+            (_, None) => "wrong: the completion has no answer".into(),
+            (verdict, Some(found)) if verdict.correct() == Some(true) => {
+                format!("right: {found:?} is {:?}", gold.text)
+            }
+            (_, Some(found)) => format!("wrong: {found:?} is not {:?}", gold.text),
+        };
+        Explanation {
+            verdict,
+            extracted,
+            why,
+            steps,
+        }
     }
 }
