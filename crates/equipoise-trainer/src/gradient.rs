@@ -41,15 +41,27 @@ pub struct ResponseLoss<R> {
 
 /// Cuts a batch into consecutive runs of at most `budget` tokens; a sequence longer than that is
 /// alone in its run.
-pub fn micro_batches(sequences: &[Sequence<'_>], budget: usize) -> Vec<std::ops::Range<usize>> {
+///
+/// Where a model computes the prompt of neighbours once ([`Decoder`](equipoise_models::Decoder) does so
+/// unless dropout asks for a mask of its own for each), `shared` counts it once, too.
+pub fn micro_batches(
+    sequences: &[Sequence<'_>],
+    budget: usize,
+    shared: bool,
+) -> Vec<std::ops::Range<usize>> {
     let mut runs = Vec::new();
     let (mut start, mut tokens) = (0, 0);
     for (at, sequence) in sequences.iter().enumerate() {
-        if at > start && tokens + sequence.len() > budget {
+        let follows = |before: &Sequence<'_>| before.prompt == sequence.prompt;
+        let more = match sequences[start..at].last() {
+            Some(before) if shared && follows(before) => sequence.response.len(),
+            _ => sequence.len(),
+        };
+        tokens += more;
+        if at > start && tokens > budget {
             runs.push(start..at);
-            (start, tokens) = (at, 0);
+            (start, tokens) = (at, sequence.len());
         }
-        tokens += sequence.len();
     }
     if start < sequences.len() {
         runs.push(start..sequences.len());
@@ -74,7 +86,7 @@ pub fn accumulate<R: Send>(
 ) -> Result<(Gradients, Vec<R>), TrainError> {
     let mut gradients = Gradients::new();
     let mut records = Vec::with_capacity(sequences.len());
-    for run in micro_batches(sequences, budget) {
+    for run in micro_batches(sequences, budget, need.dropout.is_none()) {
         let tape = policy.forward(&batch(&sequences[run.clone()]), &at(need, run.start))?;
         let outputs = tape.outputs();
         let losses: Vec<ResponseLoss<R>> = run
@@ -122,7 +134,7 @@ pub(crate) fn score(
     budget: usize,
     need: &Need,
 ) -> Result<Vec<TokenOutputs>, TrainError> {
-    let runs = micro_batches(sequences, budget).into_iter();
+    let runs = micro_batches(sequences, budget, need.dropout.is_none()).into_iter();
     runs.map(|run| Ok(policy.score(&batch(&sequences[run.clone()]), &at(need, run.start))?))
         .collect()
 }
@@ -150,13 +162,37 @@ mod tests {
                 response: &tokens[..length - 1],
             })
             .collect();
-        assert_eq!(micro_batches(&sequences, 8), [0..2, 2..3, 3..4, 4..7]);
         assert_eq!(
-            micro_batches(&sequences, 1),
+            micro_batches(&sequences, 8, false),
+            [0..2, 2..3, 3..4, 4..7]
+        );
+        assert_eq!(
+            micro_batches(&sequences, 1, false),
             (0..7).map(|i| i..i + 1).collect::<Vec<_>>()
         );
-        let whole = micro_batches(&sequences, 1000);
-        assert_eq!((whole.len(), whole[0].clone()), (1, 0..7));
-        assert!(micro_batches(&[], 8).is_empty());
+        for shared in [false, true] {
+            let whole = micro_batches(&sequences, 1000, shared);
+            assert_eq!((whole.len(), whole[0].clone()), (1, 0..7));
+            assert!(micro_batches(&[], 8, shared).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_prompt_of_neighbours_counts_once() {
+        let (one, other) = ([1; 10], [2; 10]);
+        let sequence = |prompt| Sequence {
+            prompt,
+            response: &[0; 3],
+        };
+        let sequences = [&one[..], &one, &one, &other, &other, &one].map(sequence);
+        // 10 + 3 + 3 + 3, then 10 + 3 + 3 and 10 + 3.
+        assert_eq!(micro_batches(&sequences, 19, true), [0..3, 3..5, 5..6]);
+        assert_eq!(micro_batches(&sequences, 32, true), [0..4, 4..6]);
+        assert_eq!(micro_batches(&sequences, 32, false), [0..2, 2..4, 4..6]);
+        // A run that starts in the middle of a group pays for its prompt.
+        assert_eq!(
+            micro_batches(&sequences, 16, true),
+            [0..2, 2..3, 3..5, 5..6]
+        );
     }
 }

@@ -4,9 +4,11 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
+use super::sequences::Part;
 use super::tiles::{Operand, Panels, exponentials, score_gradients};
-use super::{Heads, QUERIES, SharedRows};
+use super::{Heads, QUERIES, Sequences, SharedRows};
 use crate::gemm::MatrixRef;
+use crate::rows::elementwise::add;
 
 #[derive(Default)]
 struct Scratch {
@@ -20,6 +22,8 @@ struct Scratch {
     dquery: Vec<f32>,
     dkey: Vec<f32>,
     dvalue: Vec<f32>,
+    /// One head's rows side by side.
+    rows: Vec<f32>,
 }
 
 thread_local! {
@@ -34,11 +38,12 @@ thread_local! {
 /// dqₜ = scale Σⱼ dsₜⱼ kⱼ        dkⱼ = scale Σₜ dsₜⱼ qₜ
 /// ```
 ///
-/// Queries are summed in order of head, then of position. Spread over the current rayon pool; the
+/// Queries are summed in order of head, then of position; where a prefix is shared, its own sequence
+/// comes first and then those that go on from it, in order. Spread over the current rayon pool; the
 /// result does not depend on it.
 ///
 /// # Panics
-/// If the lengths do not fit, or the offsets do not rise from 0 to the number of tokens.
+/// If the lengths are not those of the sequences' tokens.
 #[expect(
     clippy::too_many_arguments,
     reason = "three operands and their gradients"
@@ -49,23 +54,38 @@ pub fn backward(
     key: &[f32],
     value: &[f32],
     dout: &[f32],
-    offsets: &[usize],
+    sequences: &Sequences,
     dquery: &mut [f32],
     dkey: &mut [f32],
     dvalue: &mut [f32],
 ) {
-    heads.check(query.len(), key.len(), value.len(), offsets);
-    heads.check(dquery.len(), dkey.len(), dvalue.len(), offsets);
+    let tokens = sequences.tokens();
+    heads.check(query.len(), key.len(), value.len(), tokens);
+    heads.check(dquery.len(), dkey.len(), dvalue.len(), tokens);
     assert_eq!(dout.len(), query.len(), "a gradient for each result");
     let d = heads.head_dim;
-    let sequences = offsets.windows(2).filter(|pair| pair[0] < pair[1]);
-    let tasks: Vec<_> = sequences
-        .flat_map(|pair| (0..heads.key_value).map(|shared| (pair[0], pair[1] - pair[0], shared)))
-        .collect();
+    let narrow = heads.key_value * d;
+    // What sequences owe to rows of a prefix lies beside the result until all have run: each has its
+    // own place there, so that no two tasks write to the same one.
+    let mut shared_rows = 0;
+    let mut tasks = Vec::new();
+    for part in sequences.parts() {
+        tasks.extend((0..heads.key_value).map(|shared| Task {
+            heads,
+            part,
+            shared_rows,
+            shared,
+        }));
+        shared_rows += part.prefix.len();
+    }
+    let mut shared_key = vec![0.0; shared_rows * narrow];
+    let mut shared_value = vec![0.0; shared_rows * narrow];
     let gradients = Gradients {
         query: SharedRows::new(dquery, heads.query, d),
         key: SharedRows::new(dkey, heads.key_value, d),
         value: SharedRows::new(dvalue, heads.key_value, d),
+        shared_key: SharedRows::new(&mut shared_key, heads.key_value, d),
+        shared_value: SharedRows::new(&mut shared_value, heads.key_value, d),
     };
     let operands = Operands {
         query,
@@ -73,17 +93,30 @@ pub fn backward(
         value,
         dout,
     };
-    tasks.into_par_iter().for_each(|(start, length, shared)| {
+    tasks.into_par_iter().for_each(|task| {
+        if task.part.rows.is_empty() {
+            return;
+        }
         let mut scratch = SCRATCH.take();
-        let task = Task {
-            heads,
-            start,
-            length,
-            shared,
-        };
         task.run(operands, &gradients, &mut scratch);
         SCRATCH.set(scratch);
     });
+    let settle = |out: &mut [f32], owed: &[f32]| {
+        let mut owed = owed.chunks_exact(narrow);
+        for row in sequences
+            .parts()
+            .iter()
+            .flat_map(|part| part.prefix.clone())
+        {
+            if let Some(owed) = owed.next() {
+                add(&mut out[row * narrow..][..narrow], owed);
+            }
+        }
+    };
+    rayon::join(
+        || settle(dkey, &shared_key),
+        || settle(dvalue, &shared_value),
+    );
 }
 
 #[derive(Clone, Copy)]
@@ -98,25 +131,27 @@ struct Gradients<'a> {
     query: SharedRows<'a>,
     key: SharedRows<'a>,
     value: SharedRows<'a>,
+    /// What is owed to rows of prefixes.
+    shared_key: SharedRows<'a>,
+    shared_value: SharedRows<'a>,
 }
 
 /// One sequence, with all heads that share one key-value head.
-struct Task {
+struct Task<'a> {
     heads: Heads,
-    start: usize,
-    length: usize,
+    part: &'a Part,
+    /// Where its prefix's rows start among all that are owed.
+    shared_rows: usize,
     shared: usize,
 }
 
-impl Task {
+impl Task<'_> {
     fn run(&self, operands: Operands<'_>, gradients: &Gradients<'_>, scratch: &mut Scratch) {
-        let (d, length) = (self.heads.head_dim, self.length);
-        let narrow = self.heads.key_value * d;
-        let from = self.start * narrow + self.shared * d;
-        let keys = MatrixRef::strided(&operands.key[from..], length, d, narrow);
-        let values = MatrixRef::strided(&operands.value[from..], length, d, narrow);
+        let (d, length) = (self.heads.head_dim, self.part.length());
+        let keys = (self.part).head(self.heads, self.shared, operands.key, &mut scratch.rows);
         scratch.keys.pack(keys, length, d);
         scratch.keys_transposed.pack(keys.transposed(), d, length);
+        let values = (self.part).head(self.heads, self.shared, operands.value, &mut scratch.rows);
         scratch
             .values_transposed
             .pack(values.transposed(), d, length);
@@ -130,22 +165,33 @@ impl Task {
         scratch.dquery.resize(QUERIES * d, 0.0);
         let sharing = self.heads.sharing();
         for head in self.shared * sharing..(self.shared + 1) * sharing {
-            for first in (0..length).step_by(QUERIES) {
+            for first in (self.part.prefix.len()..length).step_by(QUERIES) {
                 self.block(operands, head, first, gradients, scratch);
             }
         }
-        for (sums, out) in [
-            (&scratch.dkey, &gradients.key),
-            (&scratch.dvalue, &gradients.value),
+        let prefix = self.part.prefix.len();
+        for (sums, own, owed) in [
+            (&scratch.dkey, &gradients.key, &gradients.shared_key),
+            (&scratch.dvalue, &gradients.value, &gradients.shared_value),
         ] {
-            for (row, sum) in sums.chunks_exact(d).enumerate() {
-                // SAFETY: a token's key-value head belongs to one task, and this borrow ends here.
-                unsafe { out.head(self.start + row, self.shared) }.copy_from_slice(sum);
+            for (position, sum) in sums.chunks_exact(d).enumerate() {
+                let (out, row) = match position.checked_sub(prefix) {
+                    Some(own_row) => (own, self.part.rows.start + own_row),
+                    None => (owed, self.shared_rows + position),
+                };
+                // SAFETY: a token's key-value head belongs to one task, as the place of what a
+                // sequence owes to a token does, and this borrow ends here.
+                unsafe { out.head(row, self.shared) }.copy_from_slice(sum);
             }
         }
     }
 
-    /// The queries from `first` on, of one head.
+    /// The row of a position that is none of the prefix.
+    fn row_of(&self, position: usize) -> usize {
+        self.part.rows.start + position - self.part.prefix.len()
+    }
+
+    /// The queries from position `first` on, of one head.
     fn block(
         &self,
         operands: Operands<'_>,
@@ -156,8 +202,8 @@ impl Task {
     ) {
         let d = self.heads.head_dim;
         let wide = self.heads.query * d;
-        let rows = QUERIES.min(self.length - first);
-        let from = (self.start + first) * wide + head * d;
+        let rows = QUERIES.min(self.part.length() - first);
+        let from = self.row_of(first) * wide + head * d;
         let [queries, douts] = [operands.query, operands.dout].map(|all| Operand {
             data: &all[from..],
             row_stride: wide,
@@ -193,7 +239,7 @@ impl Task {
             .some_depth(dscores, rows, dquery, false, to_diagonal);
         for (row, block) in dquery.chunks_exact(d).enumerate() {
             // SAFETY: a token's query head belongs to one task, and this borrow ends here.
-            let out = unsafe { gradients.query.head(self.start + first + row, head) };
+            let out = unsafe { gradients.query.head(self.row_of(first) + row, head) };
             out.copy_from_slice(block);
         }
 

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
+use super::sequences::Part;
 use super::tiles::{Operand, Panels, exponentials};
-use super::{Heads, QUERIES, SharedRows};
-use crate::gemm::MatrixRef;
+use super::{Heads, QUERIES, Sequences, SharedRows};
 use crate::gemm::micro::tile_rows;
 use crate::rows::elementwise::scale;
 
@@ -19,6 +19,8 @@ struct Scratch {
     values: Panels,
     scores: Vec<f32>,
     out: Vec<f32>,
+    /// One head's rows side by side.
+    rows: Vec<f32>,
 }
 
 thread_local! {
@@ -27,32 +29,30 @@ thread_local! {
 
 /// Attention of every token over itself and the tokens before it in its sequence.
 ///
-/// Sequence s is the tokens `offsets[s]..offsets[s + 1]`. `query` and `out` hold
-/// `heads.query · head_dim` numbers per token, `key` and `value` `heads.key_value · head_dim`; queries
-/// and keys are already rotated. Spread over the current rayon pool; the result does not depend on it.
+/// `query` and `out` hold `heads.query · head_dim` numbers per token, `key` and `value`
+/// `heads.key_value · head_dim`; queries and keys are already rotated. Spread over the current rayon pool; the result does not depend on it.
 ///
 /// # Panics
-/// If the lengths do not fit, or the offsets do not rise from 0 to the number of tokens.
+/// If the lengths are not those of the sequences' tokens.
 pub fn forward(
     heads: Heads,
     query: &[f32],
     key: &[f32],
     value: &[f32],
-    offsets: &[usize],
+    sequences: &Sequences,
     out: &mut [f32],
 ) {
-    heads.check(query.len(), key.len(), value.len(), offsets);
+    heads.check(query.len(), key.len(), value.len(), sequences.tokens());
     assert_eq!(out.len(), query.len(), "the result has the query's shape");
-    let tasks: Vec<_> = offsets
-        .windows(2)
-        .flat_map(|pair| {
-            let (start, length) = (pair[0], pair[1] - pair[0]);
-            let spans = (0..length).step_by(SPAN);
+    let tasks: Vec<_> = (sequences.parts().iter())
+        .flat_map(|part| {
+            let (first, end) = (part.prefix.len(), part.length());
+            let spans = (first..end).step_by(SPAN);
             spans.flat_map(move |first| {
                 (0..heads.key_value).map(move |shared| Task {
-                    start,
+                    part,
                     first,
-                    end: length.min(first + SPAN),
+                    end: end.min(first + SPAN),
                     shared,
                 })
             })
@@ -67,16 +67,15 @@ pub fn forward(
 }
 
 /// Some queries of one sequence, with all heads that share one key-value head.
-struct Task {
-    /// Where the sequence starts.
-    start: usize,
-    /// The queries within it.
+struct Task<'a> {
+    part: &'a Part,
+    /// The positions of the queries.
     first: usize,
     end: usize,
     shared: usize,
 }
 
-impl Task {
+impl Task<'_> {
     fn run(
         &self,
         heads: Heads,
@@ -87,19 +86,27 @@ impl Task {
         scratch: &mut Scratch,
     ) {
         let d = heads.head_dim;
-        let (wide, narrow) = (heads.query * d, heads.key_value * d);
-        let from = self.start * narrow + self.shared * d;
-        let keys = MatrixRef::strided(&key[from..], self.end, d, narrow);
-        let values = MatrixRef::strided(&value[from..], self.end, d, narrow);
-        scratch.keys.pack(keys.transposed(), d, self.end);
-        scratch.values.pack(values, self.end, d);
+        let wide = heads.query * d;
+        // The row of a position, if it is none of the prefix.
+        let row_of = |position: usize| self.part.rows.start + position - self.part.prefix.len();
+        for (all, panels, transposed) in [
+            (key, &mut scratch.keys, true),
+            (value, &mut scratch.values, false),
+        ] {
+            let rows = self.part.head(heads, self.shared, all, &mut scratch.rows);
+            let rows = rows.row_range(0, self.end);
+            match transposed {
+                true => panels.pack(rows.transposed(), d, self.end),
+                false => panels.pack(rows, self.end, d),
+            }
+        }
         scratch.scores.resize(QUERIES * self.end, 0.0);
         scratch.out.resize(QUERIES * d, 0.0);
         for head in self.shared * heads.sharing()..(self.shared + 1) * heads.sharing() {
             for first in (self.first..self.end).step_by(QUERIES) {
                 let rows = QUERIES.min(self.end - first);
                 let queries = Operand {
-                    data: &query[(self.start + first) * wide + head * d..],
+                    data: &query[row_of(first) * wide + head * d..],
                     row_stride: wide,
                     column_stride: 1,
                 };
@@ -128,7 +135,7 @@ impl Task {
                 for (row, (block, total)) in block.chunks_exact_mut(d).zip(totals).enumerate() {
                     scale(block, 1.0 / total);
                     // SAFETY: a token's head belongs to one task, and this borrow ends here.
-                    let out = unsafe { out.head(self.start + first + row, head) };
+                    let out = unsafe { out.head(row_of(first) + row, head) };
                     out.copy_from_slice(block);
                 }
             }

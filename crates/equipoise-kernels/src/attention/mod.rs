@@ -10,17 +10,20 @@
 //! linearly with a sequence. Every score is one chain of fused multiply-adds over the head's
 //! elements, and every element of the result one over the positions, in ascending order; so a row
 //! has the same bits whatever else is computed with it, and [`cache::Blocks`] computes the
-//! same ones for a sampler.
+//! same ones for a sampler. For the same reason a prompt that many sequences begin with can stand in
+//! the batch once ([`Sequences`]): what follows it gets the bits it would get beside a copy of its own.
 
 mod backward;
 pub mod cache;
 mod forward;
+mod sequences;
 mod tiles;
 
 use std::marker::PhantomData;
 
 pub use backward::backward;
 pub use forward::forward;
+pub use sequences::Sequences;
 
 /// The heads of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,16 +46,10 @@ impl Heads {
         1.0 / (self.head_dim as f32).sqrt()
     }
 
-    fn check(&self, query: usize, key: usize, value: usize, offsets: &[usize]) {
-        let tokens = offsets.last().copied().unwrap_or(0);
+    fn check(&self, query: usize, key: usize, value: usize, tokens: usize) {
         assert!(
             self.key_value > 0 && self.query.is_multiple_of(self.key_value),
             "{self:?}"
-        );
-        let from_zero = offsets.first().is_none_or(|&first| first == 0);
-        assert!(
-            from_zero && offsets.is_sorted(),
-            "the offsets must rise from 0"
         );
         // Checked: that tasks write disjoint rows rests on every row being where it seems to be. As none
         // of the products overflows for the last token, none does for an earlier one.

@@ -112,13 +112,17 @@ struct Run {
 }
 
 fn run(heads: Heads, operands: &[Vec<f32>; 4], offsets: &[usize]) -> Run {
+    run_sequences(heads, operands, &Sequences::from_offsets(offsets))
+}
+
+fn run_sequences(heads: Heads, operands: &[Vec<f32>; 4], sequences: &Sequences) -> Run {
     let [q, k, v, dout] = operands;
     // Whatever was there before does not matter.
     let mut out = vec![f32::NAN; q.len()];
-    forward(heads, q, k, v, offsets, &mut out);
+    forward(heads, q, k, v, sequences, &mut out);
     let mut gradients = [q, k, v].map(|x| vec![f32::NAN; x.len()]);
     let [dq, dk, dv] = &mut gradients;
-    backward(heads, q, k, v, dout, offsets, dq, dk, dv);
+    backward(heads, q, k, v, dout, sequences, dq, dk, dv);
     Run { out, gradients }
 }
 
@@ -233,7 +237,8 @@ fn the_cache_gives_the_bits_of_the_whole_sequence() {
         let length = 75;
         let [q, k, v, _] = operands(heads, length);
         let mut whole = vec![0.0; q.len()];
-        forward(heads, &q, &k, &v, &[0, length], &mut whole);
+        let sequences = Sequences::from_offsets(&[0, length]);
+        forward(heads, &q, &k, &v, &sequences, &mut whole);
         let (wide, narrow) = (
             heads.query * heads.head_dim,
             heads.key_value * heads.head_dim,
@@ -288,8 +293,83 @@ fn absurd_offsets_and_late_starts_are_refused() {
     };
     let x = [0.0; 4];
     for offsets in [&[0, 1, 1 << 62, (1 << 62) + 1][..], &[1, 1]] {
-        let refused =
-            std::panic::catch_unwind(|| forward(heads, &x, &x, &x, offsets, &mut [0.0; 4]));
+        let refused = std::panic::catch_unwind(|| {
+            let sequences = Sequences::from_offsets(offsets);
+            forward(heads, &x, &x, &x, &sequences, &mut [0.0; 4]);
+        });
         assert!(refused.is_err(), "{offsets:?}");
     }
+}
+
+/// A prefix that stands once gives what copies of it would: the same bits forwards and for what each
+/// sequence has alone, and the sum of the copies' gradients.
+#[test]
+fn a_shared_prefix_is_a_copy_for_each() {
+    // Two families: a prefix with no tokens of its own beside it, one with an empty continuation and
+    // one longer than a block of queries. Between them a sequence that shares nothing.
+    let families: [(usize, &[usize]); 3] = [(37, &[5, 0, 70, 1]), (0, &[9]), (130, &[64, 3])];
+    for heads in shapes() {
+        let d = heads.head_dim;
+        let mut sequences = Sequences::default();
+        // For every row of the copies, the row that stands for it.
+        let (mut copied, mut offsets) = (Vec::new(), vec![0]);
+        for (prefix, lengths) in families {
+            let prefix = match prefix {
+                0 => 0..0,
+                _ => sequences.push(0..0, prefix),
+            };
+            for &length in lengths {
+                let own = sequences.push(prefix.clone(), length);
+                copied.extend(prefix.clone().chain(own));
+                offsets.push(copied.len());
+            }
+        }
+        let few = operands(heads, sequences.tokens());
+        let widths = [heads.query, heads.key_value, heads.key_value, heads.query].map(|h| h * d);
+        let mut at = 0;
+        let mut many = few.each_ref().map(|x| {
+            let width = widths[at];
+            at += 1;
+            copied
+                .iter()
+                .flat_map(|row| x[row * width..][..width].to_vec())
+                .collect::<Vec<f32>>()
+        });
+        // A result that stands once has one cotangent: the first of its copies has it.
+        let mut seen = std::collections::HashSet::new();
+        for (dout, row) in many[3].chunks_exact_mut(widths[0]).zip(&copied) {
+            if !seen.insert(row) {
+                dout.fill(0.0);
+            }
+        }
+        let copies = run(heads, &many, &offsets);
+        let shared = run_sequences(heads, &few, &sequences);
+        for (out, row) in copies.out.chunks_exact(widths[0]).zip(&copied) {
+            assert_eq!(out, &shared.out[row * widths[0]..][..widths[0]], "{row}");
+        }
+        for (which, width) in [(0, widths[0]), (1, widths[1]), (2, widths[2])] {
+            let mut sums = vec![0.0_f64; shared.gradients[which].len()];
+            for (copy, row) in copies.gradients[which].chunks_exact(width).zip(&copied) {
+                for (sum, x) in sums[row * width..][..width].iter_mut().zip(copy) {
+                    *sum += f64::from(*x);
+                }
+            }
+            close("gradient", &shared.gradients[which], &sums);
+        }
+        let three = rayon::ThreadPoolBuilder::new()
+            .num_threads(3)
+            .build()
+            .unwrap();
+        let again = three.install(|| run_sequences(heads, &few, &sequences));
+        assert_eq!(again.gradients, shared.gradients);
+    }
+}
+
+#[test]
+fn a_prefix_must_stand_before_what_goes_on_from_it() {
+    let refused = std::panic::catch_unwind(|| {
+        let mut sequences = Sequences::from_offsets(&[0, 3]);
+        sequences.push(1..4, 2)
+    });
+    assert!(refused.is_err());
 }

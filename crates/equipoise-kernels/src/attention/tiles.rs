@@ -69,6 +69,8 @@ impl Panels {
         stride: usize,
         last: impl Fn(usize) -> usize,
     ) {
+        // Of a tile that reaches beyond the row, only what lies in it.
+        let columns = self.columns.min(stride);
         for row in (0..rows).step_by(tile_rows()) {
             let height = tile_rows().min(rows - row);
             let needed = last(row + height - 1) + 1;
@@ -77,7 +79,7 @@ impl Panels {
                     data: &mut c[row * stride + column..],
                     row_stride: stride,
                     height,
-                    width: tile_columns().min(self.columns - column),
+                    width: tile_columns().min(columns - column),
                     ahead: false,
                 };
                 self.tile(a, row, column / tile_columns(), 0..self.depth, out, false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::{elements, gradient_elements, tensor_like, with_elements};
-use crate::attention::{Heads, backward, forward};
+use crate::attention::{Heads, Sequences, backward, forward};
 
 /// Attention of every token over itself and the tokens before it in its sequence.
 ///
@@ -85,7 +85,8 @@ impl CustomOp3 for Attention {
         let key = elements(self.name(), "the key", key, key_layout)?;
         let value = elements(self.name(), "the value", value, value_layout)?;
         let mut out = vec![0.0; query.len()];
-        forward(heads, query, key, value, &self.offsets, &mut out);
+        let sequences = Sequences::from_offsets(&self.offsets);
+        forward(heads, query, key, value, &sequences, &mut out);
         Ok((CpuStorage::F32(out), query_layout.shape().clone()))
     }
 
@@ -98,6 +99,7 @@ impl CustomOp3 for Attention {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let heads = self.heads(query.shape(), key.shape(), value.shape())?;
+        let sequences = Sequences::from_offsets(&self.offsets);
         let mut dquery = vec![0.0; query.elem_count()];
         let mut dkey = vec![0.0; key.elem_count()];
         let mut dvalue = vec![0.0; value.elem_count()];
@@ -106,7 +108,7 @@ impl CustomOp3 for Attention {
                 with_elements(key, |k| {
                     with_elements(value, |v| {
                         let (dq, dk, dv) = (&mut dquery, &mut dkey, &mut dvalue);
-                        backward(heads, q, k, v, dout, &self.offsets, dq, dk, dv);
+                        backward(heads, q, k, v, dout, &sequences, dq, dk, dv);
                     })
                 })
             })??

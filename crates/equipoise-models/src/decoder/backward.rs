@@ -190,7 +190,7 @@ fn attention_half(
         &key,
         &activations.value,
         &dmixed,
-        &pass.layout.offsets,
+        &pass.layout.sequences,
         &mut dquery,
         &mut dkey,
         &mut dvalue,

@@ -239,7 +239,7 @@ pub(super) fn forward(
         &query,
         &key,
         &activations.value,
-        &pass.layout.offsets,
+        &pass.layout.sequences,
         &mut activations.mixed,
     );
     drop((query, key));

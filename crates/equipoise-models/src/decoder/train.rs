@@ -61,14 +61,14 @@ impl Decoder {
         Layout::new(batch, need, limit, self.config.vocab_size)
     }
 
-    fn pass<'a>(&'a self, layout: &'a Layout, need: &Need, keys: &'a [u64]) -> Pass<'a> {
+    fn pass<'a>(&'a self, layout: &'a Layout, need: &Need) -> Pass<'a> {
         Pass {
             config: &self.config,
             layout,
             rotary: &self.rotary,
             arena: &self.arena,
             precision: self.precision,
-            dropout: need.dropout.map(|dropout| (dropout, keys)),
+            dropout: need.dropout.map(|dropout| (dropout, &layout.keys[..])),
         }
     }
 
@@ -210,13 +210,12 @@ fn outputs(
 impl Policy for Decoder {
     fn forward(&self, batch: &TokenBatch, need: &Need) -> Result<Box<dyn Tape>, ModelError> {
         let layout = self.layout(batch, need)?;
-        let keys = keys(&layout, need);
         let keep = match self.activation_checkpointing {
             true => Keep::Inputs,
             false => Keep::Everything,
         };
         let (saved, outputs) = lend(&self.weights, |weights| {
-            let pass = self.pass(&layout, need, &keys);
+            let pass = self.pass(&layout, need);
             let saved = self.run(weights, pass, need, keep);
             let outputs = outputs(&saved.head, &layout, need, weights.score.as_ref())?;
             Ok::<_, ModelError>((saved, outputs))
@@ -225,7 +224,6 @@ impl Policy for Decoder {
             decoder: self.clone(),
             layout,
             need: *need,
-            keys,
             saved,
             outputs,
         }))
@@ -233,9 +231,8 @@ impl Policy for Decoder {
 
     fn score(&self, batch: &TokenBatch, need: &Need) -> Result<TokenOutputs, ModelError> {
         let layout = self.layout(batch, need)?;
-        let keys = keys(&layout, need);
         lend(&self.weights, |weights| {
-            let pass = self.pass(&layout, need, &keys);
+            let pass = self.pass(&layout, need);
             let saved = self.run(weights, pass, need, Keep::Nothing);
             outputs(&saved.head, &layout, need, weights.score.as_ref())
         })?
@@ -246,24 +243,10 @@ impl Policy for Decoder {
     }
 }
 
-/// The address of every fed row for dropout; empty without.
-fn keys(layout: &Layout, need: &Need) -> Vec<u64> {
-    let Some(dropout) = need.dropout else {
-        return Vec::new();
-    };
-    let sequences = layout.offsets.windows(2).enumerate();
-    sequences
-        .flat_map(|(sequence, borders)| {
-            (0..borders[1] - borders[0]).map(move |position| dropout.key(sequence, position))
-        })
-        .collect()
-}
-
 struct EngineTape {
     decoder: Decoder,
     layout: Layout,
     need: Need,
-    keys: Vec<u64>,
     saved: Saved,
     outputs: TokenOutputs,
 }
@@ -283,12 +266,11 @@ impl Tape for EngineTape {
             decoder,
             layout,
             need,
-            keys,
             saved,
             ..
         } = *self;
         lend(&decoder.weights, |weights| {
-            let pass = decoder.pass(&layout, &need, &keys);
+            let pass = decoder.pass(&layout, &need);
             let mut panels = decoder.panels();
             back(
                 weights,

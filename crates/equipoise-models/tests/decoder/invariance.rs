@@ -1,6 +1,7 @@
 //! What must not change a bit: the graph, the company in a batch, the threads, the future.
 
-use equipoise_models::{Policy, TokenBatch, TokenOutputs};
+use equipoise_core::Ragged;
+use equipoise_models::{Policy, TokenBatch, TokenCotangents, TokenOutputs};
 use proptest::prelude::*;
 
 use crate::support::{batch, cotangents, decoder, gradients, need, with_threads};
@@ -124,5 +125,67 @@ proptest! {
         let marked = all.logprobs.values().iter().zip(scored.iter().skip(1));
         let chosen: Vec<f32> = marked.filter(|(_, mark)| **mark).map(|(l, _)| *l).collect();
         prop_assert_eq!(bits(&chosen), bits(some.logprobs.values()));
+    }
+}
+
+/// A prompt that stands once for all its completions: outputs to the last bit, gradients up to the
+/// order of a sum.
+#[test]
+fn a_shared_prompt_changes_no_bit_and_no_gradient() {
+    let decoder = decoder(true);
+    let prompt = [3, 1, 4, 1, 5];
+    // Completions that go on alike, an empty one, a prompt that is the beginning of another, and a
+    // conversation whose scored turn lies in what is shared.
+    let mut sequences: Vec<(Vec<u32>, Vec<bool>)> = Vec::new();
+    for response in [&[9, 2, 6, 0][..], &[9, 2, 7], &[], &[8]] {
+        let tokens = [&prompt[..], response].concat();
+        let scored = (0..tokens.len()).map(|t| t >= prompt.len()).collect();
+        sequences.push((tokens, scored));
+    }
+    for last in [0, 1] {
+        let scored = [false, false, true, true, false, true];
+        sequences.push((vec![3, 1, 4, 2, 2, last], scored.to_vec()));
+    }
+    let together = batch_of(&sequences);
+    let outputs = decoder.score(&together, &need()).unwrap();
+    let all = cotangents(&outputs);
+    let mut sums: Vec<Vec<f64>> = Vec::new();
+    for (row, sequence) in sequences.iter().enumerate() {
+        let alone = batch_of(std::slice::from_ref(sequence));
+        let single = decoder.score(&alone, &need()).unwrap();
+        assert_eq!(
+            bits(single.logprobs.row(0)),
+            bits(outputs.logprobs.row(row))
+        );
+        assert_eq!(
+            bits(single.entropies.row(0)),
+            bits(outputs.entropies.row(row))
+        );
+        let of = |column: &Ragged<f32>| single.logprobs.with_values(column.row(row).to_vec());
+        let own = TokenCotangents {
+            logprobs: of(&all.logprobs).unwrap(),
+            entropies: all.entropies.as_ref().and_then(of),
+            ..TokenCotangents::default()
+        };
+        for (at, (_, values)) in gradients(&decoder, &alone, &need(), &own)
+            .iter()
+            .enumerate()
+        {
+            sums.resize(sums.len().max(at + 1), vec![]);
+            sums[at].resize(values.len(), 0.0);
+            for (sum, x) in sums[at].iter_mut().zip(values) {
+                *sum += f64::from(*x);
+            }
+        }
+    }
+    for ((name, found), sum) in gradients(&decoder, &together, &need(), &all)
+        .iter()
+        .zip(&sums)
+    {
+        let largest = sum.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        for (found, sum) in found.iter().zip(sum) {
+            let error = (f64::from(*found) - sum).abs();
+            assert!(error < 1e-5 * largest, "{name}: {found}, not {sum}");
+        }
     }
 }
