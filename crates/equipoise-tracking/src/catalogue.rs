@@ -244,7 +244,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         "tokens_per_second/train",
         "tokens/s",
-        "Tokens fed through the model per second of training.",
+        "Tokens trained on per second of training; a prompt counts for each of its completions, though it is computed once.",
     ),
 ];
 

@@ -327,8 +327,10 @@ fn grpo(precision: &str) -> Outcome<Measured> {
         Ok(())
     })?;
     let (fed, sampled) = (fed / number as f64, sampled / number as f64);
-    // Sampling goes over every token once, training three times.
+    // Sampling goes over every token once, training three times; a prompt is computed once for its
+    // eight completions.
     let per_token = forward_flops(&config, 1, 40) / 40.0;
+    let fed = sampled + (fed - sampled) / 8.0;
     Ok(Measured {
         seconds,
         flops: per_token * (3.0 * fed + sampled),

@@ -16,7 +16,8 @@ pub struct RlStage {
     pub prompts_per_step: usize,
     /// Completions per prompt: the size of a group.
     pub samples_per_prompt: usize,
-    /// The most tokens that go through the model at once. Changes memory and speed, not the result.
+    /// The most tokens that go through the model at once, a prompt of several completions counted once.
+    /// Changes memory and speed, not the result.
     #[serde(default = "defaults::tokens_per_micro_batch")]
     pub tokens_per_micro_batch: usize,
     /// Mini-batches a rollout is cut into, whole prompts each, with one optimiser step each.
