@@ -7,7 +7,7 @@ use equipoise_core::{Problem, Prompt, TokenId};
 use equipoise_data::{
     Arithmetic, Countdown, EOS, Operator, ProblemSource, Procedural, StyleWeights, Task, Tokenizer,
 };
-use equipoise_models::{Config, Decoder, Family, RopeScaling, Sidecars};
+use equipoise_models::{Config, Decoder, Family, OutputHeads, RopeScaling, Sidecars};
 use equipoise_verifiers::{
     CountdownExpression, ExactNumber, Extraction, Format, Resources, Verifier, Weighted,
 };
@@ -110,7 +110,7 @@ impl Assembly {
                 check_base(&recipe, &base, &adapter)?;
                 base.load_adapter(&adapter)?
             }
-            _ => Decoder::load(directory)?,
+            _ => load_policy(directory)?,
         };
         let sidecars = Sidecars::read(directory)?;
         Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
@@ -256,6 +256,30 @@ pub fn model_directory(path: &Path) -> Result<PathBuf, TrainError> {
     }
 }
 
+/// Reads a language model, to be sampled or trained as a policy.
+///
+/// # Errors
+/// If a file is missing or damaged, or the model is one that only scores (`OutputHeads::Score`), which
+/// is said before its weights are read.
+pub fn load_policy(directory: &Path) -> Result<Decoder, TrainError> {
+    policy_config(directory)?;
+    Ok(Decoder::load(directory)?)
+}
+
+/// The configuration of a language model.
+fn policy_config(directory: &Path) -> Result<Config, TrainError> {
+    let config = Config::load(directory)?;
+    match config.heads {
+        OutputHeads::Vocabulary | OutputHeads::VocabularyAndScore => Ok(config),
+        OutputHeads::Score => Err(TrainError::Assembly(format!(
+            "{} is a reward model (…ForSequenceClassification): it gives a score and has no projection \
+             to the vocabulary, so no tokens can be sampled from it or trained. Name a language model \
+             (…ForCausalLM); a reward model can score completions, as the path of [reward_model]",
+            directory.display()
+        ))),
+    }
+}
+
 /// The tokens that end a text of a model: its tokenizer's end of sequence, and those its
 /// configuration and generation settings name.
 pub fn stops(tokenizer: &Tokenizer, config: &Config, sidecars: &Sidecars) -> Vec<TokenId> {
@@ -366,7 +390,7 @@ fn check_vocabulary(config: &Config, tokenizer: &Tokenizer) -> Result<(), TrainE
 
 fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
     match &recipe.model {
-        ModelSection::Directory(model) => Ok(Decoder::load(&model.path)?),
+        ModelSection::Directory(model) => load_policy(&model.path),
         ModelSection::Shape(shape) => {
             let config = config(recipe, tokenizer)?;
             Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)
@@ -376,7 +400,7 @@ fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> 
 
 fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> {
     let shape = match &recipe.model {
-        ModelSection::Directory(model) => return Ok(Config::load(&model.path)?),
+        ModelSection::Directory(model) => return policy_config(&model.path),
         ModelSection::Shape(shape) => shape,
     };
     Ok(Config {

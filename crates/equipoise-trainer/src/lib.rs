@@ -14,7 +14,7 @@ mod rl;
 mod run;
 mod sft;
 
-pub use assembly::{Assembly, Outline, model_directory, stops, tokenizer_file};
+pub use assembly::{Assembly, Outline, load_policy, model_directory, stops, tokenizer_file};
 pub use checkpoint::{Checkpoint, Progress};
 pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation, evaluate, evaluate_sampled};

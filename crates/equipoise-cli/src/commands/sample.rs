@@ -8,7 +8,7 @@ use equipoise_core::{Completion, Finish, Prompt, TokenId};
 use equipoise_data::Tokenizer;
 use equipoise_models::{Decoder, Need, Policy as _, Sidecars, TokenBatch};
 use equipoise_samplers::{Engine, SampleSpec, Sampler as _};
-use equipoise_trainer::{stops, tokenizer_file};
+use equipoise_trainer::{load_policy, stops, tokenizer_file};
 
 use crate::output::token_text;
 use crate::saved::Saved;
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let directory = Saved::open(&arguments.path)?.directory;
-    let decoder = Decoder::load(&directory)?;
+    let decoder = load_policy(&directory)?;
     let tokenizer = Tokenizer::load(tokenizer_file(&directory), None)?;
     let mut answerer = Answerer {
         arguments,
