@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor, Var};
 use serde_json::{Value, json};
 
+use super::adapter_config::lora;
 use super::read::listed;
 use super::tensor_file::TensorFile;
 use super::write::{StorageType, Stored, Written, tensors};
 use super::{file_error, malformed, mismatch, read_json};
 use crate::config::VALUE_HEAD;
 use crate::decoder::matrix_name;
-use crate::lora::{LoraConfig, modules};
+use crate::lora::modules;
 use crate::{Decoder, ModelError, OutputHeads, Parameters, Policy};
 
 const CONFIG: &str = "adapter_config.json";
@@ -132,17 +133,39 @@ impl Decoder {
         file: &TensorFile,
     ) -> Result<Option<Var>, ModelError> {
         let name = stored_name("score.weight");
-        let saved = json.get("modules_to_save").and_then(Value::as_array);
-        let saved = saved.into_iter().flatten().filter_map(Value::as_str);
         // PEFT names both of the names that heads have.
-        let known = |module: &&str| matches!(*module, "score" | "classifier");
-        if let Some(other) = saved.clone().find(|module| !known(module)) {
-            let (path, reason) = (path.display(), "only a score head can be trained beside it");
-            let reason = format!("{path}: modules_to_save names {other}; {reason}");
-            return Err(ModelError::Unsupported(reason));
+        let mut promised = false;
+        match json.get("modules_to_save").unwrap_or(&Value::Null) {
+            Value::Null => {}
+            Value::Array(modules) => {
+                for module in modules {
+                    promised |= match module.as_str() {
+                        Some("score") => true,
+                        Some("classifier") => false,
+                        _ => {
+                            return Err(ModelError::Unsupported(format!(
+                                "{}: modules_to_save names {module}; only a score head can be trained \
+                                 beside an adapter",
+                                path.display()
+                            )));
+                        }
+                    };
+                }
+            }
+            found => {
+                let reason =
+                    format!("modules_to_save must be null or a list of names, found {found}");
+                return Err(malformed(path, reason));
+            }
         }
-        let promised = saved.into_iter().any(|module| module == "score")
-            || json.get(VALUE_HEAD).and_then(Value::as_bool) == Some(true);
+        match json.get(VALUE_HEAD).unwrap_or(&Value::Null) {
+            Value::Null => {}
+            Value::Bool(head) => promised |= head,
+            found => {
+                let reason = format!("{VALUE_HEAD} must be true or false, found {found}");
+                return Err(malformed(path, reason));
+            }
+        }
         match self.base().get("score.weight") {
             Some(var) if promised || file.shape(&name).is_some() => {
                 read(file, &name, var.dims()).map(Some)
@@ -220,99 +243,4 @@ fn read(file: &TensorFile, name: &str, shape: &[usize]) -> Result<Var, ModelErro
             Ok(Var::from_tensor(&tensor)?)
         }
     }
-}
-
-/// The settings of an adapter. Which modules it has is read off its tensors: PEFT writes patterns
-/// that mean something to other models.
-fn lora(json: &Value, path: &Path, file: &TensorFile) -> Result<LoraConfig, ModelError> {
-    let unsupported = |reason: String| {
-        let path = path.display();
-        Err(ModelError::Unsupported(format!("{path}: {reason}")))
-    };
-    let kind = json.get("peft_type").and_then(Value::as_str);
-    if kind != Some("LORA") {
-        let found = kind.unwrap_or("nothing");
-        return unsupported(format!("peft_type is {found}; only LORA is supported"));
-    }
-    for key in ["use_dora", "fan_in_fan_out", "use_qalora", "lora_bias"] {
-        if json.get(key) == Some(&Value::Bool(true)) {
-            return unsupported(format!("{key} = true; only false is supported"));
-        }
-    }
-    // Others (PiSSA, OLoRA, CorDA, LoftQ) change the base when the adapter is put on it.
-    match json.get("init_lora_weights") {
-        None | Some(Value::Null | Value::Bool(_)) => {}
-        Some(Value::String(way)) if way == "gaussian" => {}
-        Some(way) => {
-            return unsupported(format!(
-                "init_lora_weights is {way}, which changes the base; supported are true, false and \
-                 \"gaussian\""
-            ));
-        }
-    }
-    // Every one of these makes another computation of the same matrices.
-    for key in [
-        "alora_invocation_tokens",
-        "layer_replication",
-        "arrow_config",
-        "target_parameters",
-        "trainable_token_indices",
-        "use_bdlora",
-        "kasa_config",
-        "velora_config",
-        "monteclora_config",
-    ] {
-        let found = json.get(key).unwrap_or(&Value::Null);
-        let is_empty = match found {
-            Value::Null | Value::Bool(false) => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(items) => items.is_empty(),
-            _ => false,
-        };
-        if !is_empty {
-            return unsupported(format!("{key} is {found}; it must be absent or null"));
-        }
-    }
-    for key in ["rank_pattern", "alpha_pattern"] {
-        if json
-            .get(key)
-            .and_then(Value::as_object)
-            .is_some_and(|o| !o.is_empty())
-        {
-            return unsupported(format!("{key} gives modules ranks of their own"));
-        }
-    }
-    let bias = json.get("bias").and_then(Value::as_str).unwrap_or("none");
-    if bias != "none" {
-        return unsupported(format!("bias is {bias}; only \"none\" is supported"));
-    }
-    let number = |key: &str| {
-        let found = json.get(key);
-        found.and_then(Value::as_f64).ok_or_else(|| {
-            let found = found.map_or("nothing".to_owned(), Value::to_string);
-            malformed(path, format!("{key} must be a number, found {found}"))
-        })
-    };
-    let rank = number("r")?;
-    if rank.fract() != 0.0 || rank < 1.0 {
-        return Err(malformed(
-            path,
-            format!("r must be a positive whole number, found {rank}"),
-        ));
-    }
-    let names = file.names();
-    let module = |name: &String| {
-        let inner = name.strip_prefix("base_model.model.")?;
-        Some(inner.strip_suffix(".lora_A.weight")?.to_owned())
-    };
-    Ok(LoraConfig {
-        rank: rank as usize,
-        alpha: number("lora_alpha")?,
-        rank_stabilised: json.get("use_rslora") == Some(&Value::Bool(true)),
-        dropout: json
-            .get("lora_dropout")
-            .and_then(Value::as_f64)
-            .unwrap_or(0.0),
-        target_modules: names.iter().filter_map(module).collect(),
-    })
 }

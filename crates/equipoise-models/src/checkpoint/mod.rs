@@ -2,6 +2,7 @@
 //! belongs to a model beside them.
 
 mod adapter;
+mod adapter_config;
 mod read;
 mod sidecars;
 mod tensor_file;

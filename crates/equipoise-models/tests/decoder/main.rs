@@ -1,6 +1,7 @@
 //! The decoder from outside: gradients, invariance, agreement with transformers, files, bad input.
 
 mod adapter;
+mod adapter_config;
 mod batch;
 mod checkpoint;
 mod config;
