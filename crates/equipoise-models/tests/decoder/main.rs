@@ -6,6 +6,7 @@ mod batch;
 mod checkpoint;
 mod config;
 mod gradients;
+mod heads;
 mod invariance;
 mod parity;
 mod shards;
