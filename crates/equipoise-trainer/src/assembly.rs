@@ -66,6 +66,9 @@ impl Outline {
         let tokenizer = tokenizer(recipe, task.as_deref())?;
         let config = config(recipe, &tokenizer)?;
         config.validate()?;
+        if let Some(lora) = &recipe.lora {
+            lora.config().validate(config.num_hidden_layers)?;
+        }
         check_vocabulary(&config, &tokenizer)?;
         Ok(Self {
             source: source(recipe, task, &tokenizer)?,
