@@ -95,9 +95,14 @@ impl Decoder {
         let json = read_json(&path)?;
         let file = TensorFile::open(&directory.join(WEIGHTS))?;
         let lora = lora(&json, &path, &file)?;
-        lora.validate(self.config().num_hidden_layers)?;
+        let layers = self.config().num_hidden_layers;
+        if let Some(module) = lora.unmatched(layers) {
+            let reason = format!("it adapts {module}, which is no linear layer of this model");
+            return Err(mismatch(&file.path, reason));
+        }
+        lora.validate(layers)?;
         let mut entries = Vec::new();
-        for module in modules(self.config().num_hidden_layers).filter(|m| lora.targets(m)) {
+        for module in modules(layers).filter(|m| lora.targets(m)) {
             let weight = self.base().get(&format!("{module}.weight"));
             let (outputs, inputs) = match weight {
                 Some(weight) => weight.dims2()?,

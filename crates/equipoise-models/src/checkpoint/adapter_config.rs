@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::malformed;
 use super::tensor_file::TensorFile;
+use super::{malformed, mismatch};
 use crate::ModelError;
 use crate::config::VALUE_HEAD;
 use crate::lora::LoraConfig;
@@ -159,12 +159,17 @@ pub(super) fn lora(json: &Value, path: &Path, file: &TensorFile) -> Result<LoraC
         let inner = name.strip_prefix("base_model.model.")?;
         Some(inner.strip_suffix(".lora_A.weight")?.to_owned())
     };
+    let modules: Vec<String> = names.iter().filter_map(module).collect();
+    if modules.is_empty() {
+        let reason = "it holds no LoRA matrix (base_model.model.….lora_A.weight)";
+        return Err(mismatch(&file.path, reason.to_owned()));
+    }
     Ok(LoraConfig {
         rank: numbers.rank()?,
         alpha: numbers.number("lora_alpha", None)?,
         rank_stabilised: numbers.flag("use_rslora")?,
         dropout: numbers.number("lora_dropout", Some(0.0))?,
-        target_modules: names.iter().filter_map(module).collect(),
+        target_modules: modules,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod adapter_config;
+mod adapter_files;
 mod batch;
 mod checkpoint;
 mod config;
