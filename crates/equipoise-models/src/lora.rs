@@ -2,16 +2,8 @@
 
 use crate::ModelError;
 
-/// The linear layers of a decoder layer, by their names in a checkpoint.
-pub(crate) const MODULES: [&str; 7] = [
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-];
+/// See [`LoraConfig::MODULES`].
+pub(crate) const MODULES: [&str; 7] = LoraConfig::MODULES;
 
 /// A low-rank adapter (LoRA, Hu et al., arXiv:2106.09685): every chosen weight W acts as
 ///
@@ -51,6 +43,17 @@ impl Default for LoraConfig {
 }
 
 impl LoraConfig {
+    /// The linear layers of a decoder layer, by their names in a checkpoint.
+    pub const MODULES: [&str; 7] = [
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.o_proj",
+        "mlp.gate_proj",
+        "mlp.up_proj",
+        "mlp.down_proj",
+    ];
+
     /// s, what the adapter's product is multiplied by.
     pub fn scale(&self) -> f64 {
         let rank = self.rank as f64;
@@ -92,15 +95,22 @@ impl LoraConfig {
         if self.target_modules.is_empty() {
             return fail("there are no target modules".to_owned());
         }
-        for pattern in &self.target_modules {
-            if !modules(layers).any(|module| matches(pattern, &module)) {
+        match self.unmatched(layers) {
+            None => Ok(()),
+            Some(pattern) => {
                 let known = MODULES.join(", ");
-                return fail(format!(
+                fail(format!(
                     "target module \"{pattern}\" names no linear layer; known are {known}, and all-linear"
-                ));
+                ))
             }
         }
-        Ok(())
+    }
+
+    /// The first of the target modules that names nothing in a model of so many layers.
+    pub fn unmatched(&self, layers: usize) -> Option<&str> {
+        let mut patterns = self.target_modules.iter();
+        let names = |pattern: &str| modules(layers).any(|module| matches(pattern, &module));
+        patterns.find(|pattern| !names(pattern)).map(String::as_str)
     }
 }
 

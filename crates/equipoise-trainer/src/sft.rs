@@ -223,3 +223,88 @@ impl Learner for Sft {
             .load(&directory.join(OPTIMIZER_FILE), &parameters)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use equipoise_models::{LoraConfig, TokenBatch};
+
+    use super::*;
+    use crate::recipe::{Recipe, Stage};
+
+    /// Both stages of imitation of a recipe whose adapter has dropout, the second behind the first.
+    fn stages() -> [Sft; 2] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/tiny.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = format!(
+            "{text}\n[[stage]]\nkind = \"sft\"\nsteps = 9\nbatch_size = 4\nlearning_rate = 1e-3\n\
+             [lora]\nrank = 2\ndropout = 0.5\n"
+        );
+        let recipe = Recipe::parse(&text, "two stages", &[]).unwrap();
+        let assembly = Assembly::new(recipe).unwrap();
+        for (at, (_, var)) in assembly.decoder.parameters().iter().enumerate() {
+            // A new adapter is zero, and dropping its inputs changes nothing.
+            let values = (0..var.elem_count()).map(|i| ((at + i) % 7) as f32 / 20.0);
+            let values = candle_core::Tensor::from_iter(values, var.device()).unwrap();
+            var.set(&values.reshape(var.shape()).unwrap()).unwrap();
+        }
+        let sft: Vec<_> = (assembly.recipe.stages.iter())
+            .filter_map(|stage| match stage {
+                Stage::Sft(stage) => Some(stage.clone()),
+                Stage::Rl(_) => None,
+            })
+            .collect();
+        let used = sft[0].steps * sft[0].batch_size as u64;
+        let [first, second] = [(0, 0), (1, used)].map(|(at, first)| {
+            Sft::new(
+                assembly.clone(),
+                sft[at].clone(),
+                format!("sft.{at}"),
+                first,
+            )
+            .unwrap()
+        });
+        [first, second]
+    }
+
+    /// The log-probabilities of one batch with what a step of a stage drops.
+    fn dropped(stage: &Sft, step: u64) -> Vec<u32> {
+        let mut batch = TokenBatch::new();
+        batch.push(&[1, 2, 3], &[4, 5, 6, 7]);
+        let decoder = &stage.assembly.decoder;
+        let outputs = decoder.score(&batch, &stage.need(step)).unwrap();
+        outputs
+            .logprobs
+            .values()
+            .iter()
+            .map(|x| x.to_bits())
+            .collect()
+    }
+
+    #[test]
+    fn every_step_of_every_stage_drops_something_else() {
+        let stages = stages();
+        let all: Vec<_> = (stages.iter())
+            .flat_map(|stage| (0..9).map(|step| dropped(stage, step)))
+            .collect();
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), 18, "the masks of two steps are the same");
+        // A resumed run draws them again.
+        assert_eq!(dropped(&self::stages()[1], 8), all[17]);
+    }
+
+    #[test]
+    fn nothing_is_dropped_without_dropout() {
+        let [mut stage, _] = stages();
+        let none = LoraConfig {
+            dropout: 0.0,
+            ..stage.assembly.decoder.adapter().unwrap().clone()
+        };
+        let base = stage.assembly.decoder.without_adapter();
+        stage.assembly.decoder = base.with_adapter(&none, 1).unwrap();
+        assert!(stage.need(3).dropout.is_none());
+        stage.assembly.decoder = base;
+        assert!(stage.need(3).dropout.is_none());
+    }
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use equipoise_models::{Config, Decoder, OutputHeads};
+
 use crate::home::{Home, Result, checkpoints, newest_checkpoint, snapshot};
 
 /// A finished run.
@@ -156,6 +158,42 @@ fn the_weights_of_another_model() {
     fs::remove_file(model.join("config.json")).unwrap();
     home.call(&["sample", "model", "1+1="])
         .failed(&["neither a model"]);
+}
+
+/// A reward model has no tokens to sample: nobody goes on with one as a policy, and nothing is written.
+#[test]
+fn a_reward_model_is_no_policy() {
+    let home = finished();
+    let model = home.path("reward");
+    let config = Config::load(&newest_checkpoint(&home.run())).unwrap();
+    let config = Config {
+        heads: OutputHeads::Score,
+        ..config
+    };
+    let scorer = Decoder::new(config, 0.1, 1).unwrap();
+    scorer.save(&model).unwrap();
+    let tokenizer = newest_checkpoint(&home.run()).join("tokenizer.json");
+    fs::copy(tokenizer, model.join("tokenizer.json")).unwrap();
+    let words = [
+        "reward is a reward model (…ForSequenceClassification)",
+        "no tokens can be sampled from it or trained",
+        "a language model (…ForCausalLM)",
+        "[reward_model]",
+    ];
+    let set = ["--set", "model={path=\"reward\"}", "--set", "name=other"];
+    let lora = ["--set", "lora={rank=2}"];
+    for more in [&[][..], &["--dry-run"], &lora] {
+        home.train(&[&set[..], more].concat()).failed(&words);
+    }
+    assert!(!home.path("runs/other").exists());
+    let recipe = crate::home::tiny();
+    let recipe = recipe.to_str().unwrap();
+    home.call(&["eval", "reward", "--recipe", recipe])
+        .failed(&words);
+    home.call(&["sample", "reward", "1+1="]).failed(&words);
+    // Even before its weights are read.
+    fs::remove_file(model.join("model.safetensors")).unwrap();
+    home.call(&["sample", "reward", "1+1="]).failed(&words);
 }
 
 /// `NAME`, `NAME-2`, …: what is there stays.

@@ -1,19 +1,20 @@
 //! Adapters on disk, in PEFT's layout: `adapter_config.json` and `adapter_model.safetensors`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, Var};
 use serde_json::{Value, json};
 
+use super::adapter_config::lora;
 use super::read::listed;
+use super::replace::{Replacement, finish};
 use super::tensor_file::TensorFile;
-use super::write::{StorageType, Stored, Written, tensors};
-use super::{file_error, malformed, mismatch, read_json};
+use super::write::{StorageType, Stored, tensors};
+use super::{malformed, mismatch, read_json};
 use crate::config::VALUE_HEAD;
 use crate::decoder::matrix_name;
-use crate::lora::{LoraConfig, modules};
+use crate::lora::modules;
 use crate::{Decoder, ModelError, OutputHeads, Parameters, Policy};
 
 const CONFIG: &str = "adapter_config.json";
@@ -25,6 +26,7 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// # Errors
 /// If the file is damaged.
 pub fn adapter_base(directory: &Path) -> Result<Option<PathBuf>, ModelError> {
+    finish(directory)?;
     let path = directory.join(CONFIG);
     if !path.is_file() {
         return Ok(None);
@@ -40,13 +42,22 @@ pub fn adapter_base(directory: &Path) -> Result<Option<PathBuf>, ModelError> {
 }
 
 impl Decoder {
-    /// Writes the adapter alone, as PEFT reads it. `base` is where its base model is.
+    /// Writes the adapter alone, as PEFT reads it, both files of it or none. `base` is where its base
+    /// model is.
     ///
     /// # Errors
     /// If the model has no adapter, or a file cannot be written.
     pub fn save_adapter(&self, directory: &Path, base: &Path) -> Result<(), ModelError> {
+        self.adapter_replacement(directory, base)?.commit()
+    }
+
+    /// The files of the adapter, not in their places yet.
+    pub(super) fn adapter_replacement(
+        &self,
+        directory: &Path,
+        base: &Path,
+    ) -> Result<Replacement, ModelError> {
         let lora = self.adapter().ok_or_else(no_adapter)?;
-        fs::create_dir_all(directory).map_err(|e| file_error("write", directory, e))?;
         let chosen: Vec<String> = modules(self.config().num_hidden_layers)
             .filter(|module| lora.targets(module))
             .collect();
@@ -72,16 +83,16 @@ impl Decoder {
         if has_head && !has_score {
             json[VALUE_HEAD] = json!(true);
         }
-        let config = Written::new(directory.join(CONFIG), format!("{json:#}\n").as_bytes())?;
+        let mut replacement = Replacement::new(directory, Some(CONFIG))?;
+        replacement.add_bytes(CONFIG, format!("{json:#}\n").as_bytes())?;
         let named: Vec<(String, Stored)> = (self.parameters().iter())
             .map(|(name, var)| (stored_name(name), Stored::new(var, StorageType::F32)))
             .collect();
         let named = named
             .iter()
             .map(|(name, stored)| (name.as_str(), stored.clone()));
-        let weights = tensors(directory.join(WEIGHTS), named.collect())?;
-        config.rename()?;
-        weights.rename()
+        replacement.add(WEIGHTS, |path| tensors(path, named.collect()))?;
+        Ok(replacement)
     }
 
     /// Reads an adapter that PEFT or [`save_adapter`](Self::save_adapter) wrote, onto this model.
@@ -90,13 +101,19 @@ impl Decoder {
     /// If a file is missing or damaged, asks for something this crate does not do (DoRA, ranks that
     /// differ between modules, trained biases), or does not fit the model.
     pub fn load_adapter(&self, directory: &Path) -> Result<Self, ModelError> {
+        finish(directory)?;
         let path = directory.join(CONFIG);
         let json = read_json(&path)?;
         let file = TensorFile::open(&directory.join(WEIGHTS))?;
         let lora = lora(&json, &path, &file)?;
-        lora.validate(self.config().num_hidden_layers)?;
+        let layers = self.config().num_hidden_layers;
+        if let Some(module) = lora.unmatched(layers) {
+            let reason = format!("it adapts {module}, which is no linear layer of this model");
+            return Err(mismatch(&file.path, reason));
+        }
+        lora.validate(layers)?;
         let mut entries = Vec::new();
-        for module in modules(self.config().num_hidden_layers).filter(|m| lora.targets(m)) {
+        for module in modules(layers).filter(|m| lora.targets(m)) {
             let weight = self.base().get(&format!("{module}.weight"));
             let (outputs, inputs) = match weight {
                 Some(weight) => weight.dims2()?,
@@ -132,17 +149,39 @@ impl Decoder {
         file: &TensorFile,
     ) -> Result<Option<Var>, ModelError> {
         let name = stored_name("score.weight");
-        let saved = json.get("modules_to_save").and_then(Value::as_array);
-        let saved = saved.into_iter().flatten().filter_map(Value::as_str);
         // PEFT names both of the names that heads have.
-        let known = |module: &&str| matches!(*module, "score" | "classifier");
-        if let Some(other) = saved.clone().find(|module| !known(module)) {
-            let (path, reason) = (path.display(), "only a score head can be trained beside it");
-            let reason = format!("{path}: modules_to_save names {other}; {reason}");
-            return Err(ModelError::Unsupported(reason));
+        let mut promised = false;
+        match json.get("modules_to_save").unwrap_or(&Value::Null) {
+            Value::Null => {}
+            Value::Array(modules) => {
+                for module in modules {
+                    promised |= match module.as_str() {
+                        Some("score") => true,
+                        Some("classifier") => false,
+                        _ => {
+                            return Err(ModelError::Unsupported(format!(
+                                "{}: modules_to_save names {module}; only a score head can be trained \
+                                 beside an adapter",
+                                path.display()
+                            )));
+                        }
+                    };
+                }
+            }
+            found => {
+                let reason =
+                    format!("modules_to_save must be null or a list of names, found {found}");
+                return Err(malformed(path, reason));
+            }
         }
-        let promised = saved.into_iter().any(|module| module == "score")
-            || json.get(VALUE_HEAD).and_then(Value::as_bool) == Some(true);
+        match json.get(VALUE_HEAD).unwrap_or(&Value::Null) {
+            Value::Null => {}
+            Value::Bool(head) => promised |= head,
+            found => {
+                let reason = format!("{VALUE_HEAD} must be true or false, found {found}");
+                return Err(malformed(path, reason));
+            }
+        }
         match self.base().get("score.weight") {
             Some(var) if promised || file.shape(&name).is_some() => {
                 read(file, &name, var.dims()).map(Some)
@@ -154,6 +193,7 @@ impl Decoder {
     /// Overwrites the adapter's weights by those of another checkpoint of the same adapter.
     pub(super) fn load_adapter_weights(&self, directory: &Path) -> Result<(), ModelError> {
         let expected = self.adapter().ok_or_else(no_adapter)?;
+        finish(directory)?;
         let path = directory.join(CONFIG);
         let file = TensorFile::open(&directory.join(WEIGHTS))?;
         let found = lora(&read_json(&path)?, &path, &file)?;
@@ -220,99 +260,4 @@ fn read(file: &TensorFile, name: &str, shape: &[usize]) -> Result<Var, ModelErro
             Ok(Var::from_tensor(&tensor)?)
         }
     }
-}
-
-/// The settings of an adapter. Which modules it has is read off its tensors: PEFT writes patterns
-/// that mean something to other models.
-fn lora(json: &Value, path: &Path, file: &TensorFile) -> Result<LoraConfig, ModelError> {
-    let unsupported = |reason: String| {
-        let path = path.display();
-        Err(ModelError::Unsupported(format!("{path}: {reason}")))
-    };
-    let kind = json.get("peft_type").and_then(Value::as_str);
-    if kind != Some("LORA") {
-        let found = kind.unwrap_or("nothing");
-        return unsupported(format!("peft_type is {found}; only LORA is supported"));
-    }
-    for key in ["use_dora", "fan_in_fan_out", "use_qalora", "lora_bias"] {
-        if json.get(key) == Some(&Value::Bool(true)) {
-            return unsupported(format!("{key} = true; only false is supported"));
-        }
-    }
-    // Others (PiSSA, OLoRA, CorDA, LoftQ) change the base when the adapter is put on it.
-    match json.get("init_lora_weights") {
-        None | Some(Value::Null | Value::Bool(_)) => {}
-        Some(Value::String(way)) if way == "gaussian" => {}
-        Some(way) => {
-            return unsupported(format!(
-                "init_lora_weights is {way}, which changes the base; supported are true, false and \
-                 \"gaussian\""
-            ));
-        }
-    }
-    // Every one of these makes another computation of the same matrices.
-    for key in [
-        "alora_invocation_tokens",
-        "layer_replication",
-        "arrow_config",
-        "target_parameters",
-        "trainable_token_indices",
-        "use_bdlora",
-        "kasa_config",
-        "velora_config",
-        "monteclora_config",
-    ] {
-        let found = json.get(key).unwrap_or(&Value::Null);
-        let is_empty = match found {
-            Value::Null | Value::Bool(false) => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(items) => items.is_empty(),
-            _ => false,
-        };
-        if !is_empty {
-            return unsupported(format!("{key} is {found}; it must be absent or null"));
-        }
-    }
-    for key in ["rank_pattern", "alpha_pattern"] {
-        if json
-            .get(key)
-            .and_then(Value::as_object)
-            .is_some_and(|o| !o.is_empty())
-        {
-            return unsupported(format!("{key} gives modules ranks of their own"));
-        }
-    }
-    let bias = json.get("bias").and_then(Value::as_str).unwrap_or("none");
-    if bias != "none" {
-        return unsupported(format!("bias is {bias}; only \"none\" is supported"));
-    }
-    let number = |key: &str| {
-        let found = json.get(key);
-        found.and_then(Value::as_f64).ok_or_else(|| {
-            let found = found.map_or("nothing".to_owned(), Value::to_string);
-            malformed(path, format!("{key} must be a number, found {found}"))
-        })
-    };
-    let rank = number("r")?;
-    if rank.fract() != 0.0 || rank < 1.0 {
-        return Err(malformed(
-            path,
-            format!("r must be a positive whole number, found {rank}"),
-        ));
-    }
-    let names = file.names();
-    let module = |name: &String| {
-        let inner = name.strip_prefix("base_model.model.")?;
-        Some(inner.strip_suffix(".lora_A.weight")?.to_owned())
-    };
-    Ok(LoraConfig {
-        rank: rank as usize,
-        alpha: number("lora_alpha")?,
-        rank_stabilised: json.get("use_rslora") == Some(&Value::Bool(true)),
-        dropout: json
-            .get("lora_dropout")
-            .and_then(Value::as_f64)
-            .unwrap_or(0.0),
-        target_modules: names.iter().filter_map(module).collect(),
-    })
 }

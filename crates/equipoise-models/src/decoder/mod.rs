@@ -10,6 +10,7 @@ mod backward;
 mod cache;
 pub mod decoding;
 mod dropout;
+mod heads;
 mod layer;
 mod layout;
 mod linear;
@@ -29,7 +30,7 @@ use equipoise_kernels::rows::rope::Table;
 pub(crate) use adapter::matrix_name;
 pub use dropout::Dropout;
 
-use crate::{Config, LoraConfig, ModelError, OutputHeads, Parameters};
+use crate::{Config, LoraConfig, ModelError, Parameters};
 use arena::Arena;
 use layer::LayerPanels;
 use view::Stored;
@@ -256,38 +257,6 @@ impl Decoder {
         });
         let matrices = Parameters::new(matrices.collect::<Result<_, ModelError>>()?);
         copy.attach((**lora).clone(), matrices)
-    }
-
-    /// The same trunk with a new score head beside its vocabulary projection, sharing all other
-    /// weights: a value function. Its weights are normal with standard deviation 1/(hidden + 1), as
-    /// in trl's reward models.
-    ///
-    /// # Errors
-    /// If the model has an adapter (add it afterwards) or a score head already.
-    pub fn with_score_head(&self, seed: u64) -> Result<Self, ModelError> {
-        if self.adapter.is_some() || self.config.heads != OutputHeads::Vocabulary {
-            let reason = "a score head goes on a model that has neither one nor an adapter";
-            return Err(ModelError::Config(reason.to_owned()));
-        }
-        let hidden = self.config.hidden_size;
-        let mut stream = Stream::new(seed, Domain::Initialisation, [0, 2, 0]);
-        let deviation = 1.0 / (hidden + 1) as f64;
-        let values = (0..hidden).map(|_| (stream.normal() * deviation) as f32);
-        let score = Tensor::from_vec(values.collect(), (1, hidden), &Device::Cpu)?;
-        let entries = self
-            .base
-            .iter()
-            .map(|(name, var)| (name.to_owned(), var.clone()));
-        let score = ("score.weight".to_owned(), Var::from_tensor(&score)?);
-        let config = Config {
-            heads: OutputHeads::VocabularyAndScore,
-            ..self.config.clone()
-        };
-        let parameters = Parameters::new(entries.chain([score]).collect());
-        let model = Self::with_rotary(config, parameters, self.rotary.clone())?;
-        Ok(model
-            .with_precision(self.precision)
-            .with_activation_checkpointing(self.activation_checkpointing))
     }
 
     /// All weights but an adapter's, by the names they have in a Hugging Face checkpoint.

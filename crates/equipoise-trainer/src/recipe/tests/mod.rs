@@ -1,6 +1,7 @@
 //! Reading recipes, and the exact text of every way one can be refused.
 
 mod choices;
+mod engine;
 mod files;
 mod ranges;
 mod verifier;

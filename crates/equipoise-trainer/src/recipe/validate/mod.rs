@@ -27,7 +27,12 @@ impl Recipe {
         }
         if let Some(lora) = &self.lora {
             let imitates = self.stages.iter().any(|s| matches!(s, Stage::Sft(_)));
-            check.lora(lora, imitates);
+            let layers = match &self.model {
+                ModelSection::Shape(shape) => Some(shape.num_hidden_layers),
+                ModelSection::Directory(_) => None,
+            };
+            // Without layers there is nothing to name, and that is another problem.
+            check.lora(lora, imitates, layers.filter(|&layers| layers > 0));
         }
         check.data(&self.data);
         check.files(&self.data);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use equipoise_models::LoraConfig;
 use equipoise_verifiers::{Resources, Scorer};
 
 use super::super::data::{DataSection, StyleWeights};
@@ -52,9 +53,13 @@ impl Checker {
         self.positive("initializer_range", shape.initializer_range);
     }
 
-    pub(super) fn lora(&mut self, lora: &LoraSection, imitates: bool) {
+    /// `layers` is the number of the model's, if it is known.
+    pub(super) fn lora(&mut self, lora: &LoraSection, imitates: bool, layers: Option<usize>) {
         self.prefix = "lora".into();
-        self.at_least("rank", lora.rank, 1);
+        let rank = lora.rank;
+        self.that((1..=1 << 16).contains(&rank), "rank", || {
+            format!("is {rank}; it must be from 1 to 65536")
+        });
         self.positive("alpha", lora.alpha);
         let dropout = lora.dropout;
         self.that((0.0..1.0).contains(&dropout), "dropout", || {
@@ -65,6 +70,15 @@ impl Checker {
         self.no_effect("dropout", dropout > 0.0 && !imitates, reason);
         self.that(!lora.target_modules.is_empty(), "target_modules", || {
             "is empty; name linear layers, or [\"all-linear\"]".into()
+        });
+        let config = lora.config();
+        let unmatched = layers.and_then(|layers| config.unmatched(layers));
+        self.that(unmatched.is_none(), "target_modules", || {
+            format!(
+                "{:?} names no linear layer; known are {}, and all-linear",
+                unmatched.unwrap_or_default(),
+                LoraConfig::MODULES.join(", ")
+            )
         });
     }
 
