@@ -10,7 +10,7 @@ mod parameters;
 mod policy;
 
 pub use batch::{Need, TokenBatch, TokenCotangents, TokenOutputs};
-pub use checkpoint::{SaveOptions, Sidecars, StorageType, adapter_base};
+pub use checkpoint::{SaveOptions, Sidecars, StorageType, adapter_base, finish_save};
 pub use config::{Config, Family, Llama3, OutputHeads, RopeScaling, Yarn};
 pub use decoder::{Decoder, Dropout};
 pub use equipoise_kernels::gemm::Precision;

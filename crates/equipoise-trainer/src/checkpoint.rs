@@ -10,8 +10,9 @@
 //!                                   of itself
 //! ```
 //!
-//! It is written under a temporary name and renamed, so a directory with this name is whole. Random
-//! numbers have addresses, so there is no generator state to keep.
+//! It is written under a temporary name and renamed, so a directory with this name is whole. One that
+//! replaces another of the same name has it moved aside first; stopped in between, that one still
+//! counts. Random numbers have addresses, so there is no generator state to keep.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,7 +95,7 @@ impl Checkpoint {
         fill: impl FnOnce(&Path) -> Result<(), TrainError>,
     ) -> Result<PathBuf, TrainError> {
         let folder = folder(run);
-        let temporary = folder.join(format!(".{name}.tmp"));
+        let temporary = hidden(&folder, name, TEMPORARY);
         let target = folder.join(name);
         remove(&temporary)?;
         fs::create_dir_all(&temporary).map_err(TrainError::file("create", &temporary))?;
@@ -109,7 +110,7 @@ impl Checkpoint {
                 .map_err(TrainError::file("write", &path))?;
             // The same step may be saved twice: on its turn, and when it turns out to be the last of
             // its stage. The old one is moved away whole, so that what is there is always whole.
-            let old = folder.join(format!(".{name}.old"));
+            let old = hidden(&folder, name, OLD);
             if target.exists() {
                 remove(&old)?;
                 fs::rename(&target, &old).map_err(TrainError::file("replace", &target))?;
@@ -186,10 +187,35 @@ pub(crate) fn folder(run: &Path) -> PathBuf {
     run.join(FOLDER)
 }
 
+/// Not whole yet.
+const TEMPORARY: &str = "tmp";
+/// Whole, and moved aside for another one of the same name.
+const OLD: &str = "old";
+/// About to be removed, and perhaps not whole any more.
+const REMOVED: &str = "removed";
+
+/// A directory for a checkpoint that is being moved.
+fn hidden(folder: &Path, name: &str, what: &str) -> PathBuf {
+    folder.join(format!(".{name}.{what}"))
+}
+
+/// What [`hidden`] was made of.
+fn visible(path: &Path) -> Option<(&str, &str)> {
+    let name = path.file_name()?.to_str()?;
+    let (name, what) = name.strip_prefix('.')?.rsplit_once('.')?;
+    [TEMPORARY, OLD, REMOVED]
+        .contains(&what)
+        .then_some((name, what))
+}
+
 /// The steps of the run and the stage a checkpoint's name begins with; `None` for a directory that is
 /// something else, which is left alone.
 fn parse(path: &Path) -> Option<(u64, String)> {
-    let name = path.file_name()?.to_str()?;
+    let name = match visible(path) {
+        // Stopped before the new one was in its place.
+        Some((name, OLD)) if !path.with_file_name(name).exists() => name,
+        _ => path.file_name()?.to_str()?,
+    };
     let mut parts = name.split('-');
     let steps = parts.next()?.parse().ok()?;
     let stage = parts.next()?;
@@ -204,11 +230,8 @@ fn all(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = fs::read_dir(folder).map_err(TrainError::file("read", folder))?;
     let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(TrainError::file("read", folder))?;
-        let path = entry.path();
+    for path in entries(folder)? {
         if let Some(place) = parse(&path).filter(|_| path.is_dir()) {
             found.push((place, path));
         }
@@ -233,10 +256,30 @@ fn prune(folder: &Path) -> Result<(), TrainError> {
     let kind = |path: &PathBuf| parse(path).map(|(_, stage)| stage);
     for (at, path) in all.iter().enumerate().take(all.len().saturating_sub(KEPT)) {
         if kind(path) == kind(&all[at + 1]) {
-            fs::remove_dir_all(path).map_err(TrainError::file("remove", path))?;
+            // A directory with its name stays whole to the end.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let removed = hidden(folder, &name, REMOVED);
+            remove(&removed)?;
+            fs::rename(path, &removed).map_err(TrainError::file("remove", path))?;
+            remove(&removed)?;
+        }
+    }
+    // What a run that was stopped had not moved to its end.
+    for path in entries(folder)? {
+        let leftover = |(name, _): (&str, &str)| parse(&folder.join(name)).is_some();
+        if parse(&path).is_none() && visible(&path).is_some_and(leftover) {
+            remove(&path)?;
         }
     }
     Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    let entries = fs::read_dir(folder).and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect()
+    });
+    entries.map_err(TrainError::file("read", folder))
 }
 
 /// Checks the files of a directory against their hashes.
@@ -373,5 +416,57 @@ mod tests {
                 "1000050-1rl-999950"
             ]
         );
+    }
+    /// A stop between any two steps of replacing a checkpoint by one of the same name, and of removing
+    /// an old one: a whole one is found, and the next save leaves nothing else.
+    #[test]
+    fn a_stop_while_a_checkpoint_is_moved() {
+        const NAME: &str = "000007-0sft-000007";
+        let stops: [&dyn Fn(&Path); 6] = [
+            // The new one is being written.
+            &|folder| fs::create_dir(hidden(folder, NAME, TEMPORARY)).unwrap(),
+            // It is whole, and the old one has been moved aside.
+            &|folder| {
+                let target = folder.join(NAME);
+                fs::rename(&target, hidden(folder, NAME, OLD)).unwrap();
+                fs::create_dir(hidden(folder, NAME, TEMPORARY)).unwrap();
+            },
+            // It has taken the place, and the old one is there, or half removed.
+            &|folder| fs::create_dir(hidden(folder, NAME, OLD)).unwrap(),
+            // An older one is about to be removed, or half removed.
+            &|folder| fs::create_dir(hidden(folder, "000003-0sft-000003", REMOVED)).unwrap(),
+            // The same, of a save that was done again under another name.
+            &|folder| fs::create_dir(hidden(folder, "000006-0sft-000006", TEMPORARY)).unwrap(),
+            &|folder| fs::create_dir(hidden(folder, "000006-0sft-000006", REMOVED)).unwrap(),
+        ];
+        for (at, stop) in stops.into_iter().enumerate() {
+            let run = tempfile::tempdir().unwrap();
+            write(run.path(), NAME);
+            let other = folder(run.path()).join(".mine.tmp");
+            fs::create_dir(&other).unwrap();
+            stop(&folder(run.path()));
+            let found = newest(run.path()).unwrap().unwrap();
+            assert_eq!(Checkpoint::read(&found).unwrap().recipe, "r", "{at}");
+            let again = write(run.path(), NAME);
+            assert_eq!(newest(run.path()).unwrap(), Some(again.clone()), "{at}");
+            let mut left = entries(&folder(run.path())).unwrap();
+            left.sort();
+            assert_eq!(left, [other, again], "{at}");
+        }
+    }
+
+    /// Nobody reads a checkpoint of which a part is gone.
+    #[test]
+    fn an_old_one_that_is_being_replaced_counts_only_alone() {
+        let run = tempfile::tempdir().unwrap();
+        let target = write(run.path(), "000007-0sft-000007");
+        let old = hidden(&folder(run.path()), "000007-0sft-000007", OLD);
+        fs::rename(&target, &old).unwrap();
+        assert_eq!(newest(run.path()).unwrap(), Some(old.clone()));
+        write(run.path(), "000009-0sft-000009");
+        // It is one of the two that are kept.
+        assert!(old.is_dir());
+        write(run.path(), "000011-0sft-000011");
+        assert!(!old.exists());
     }
 }

@@ -1,7 +1,6 @@
 //! Adapters on disk, in PEFT's layout: `adapter_config.json` and `adapter_model.safetensors`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, Var};
@@ -9,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::adapter_config::lora;
 use super::read::listed;
+use super::replace::{Replacement, finish};
 use super::tensor_file::TensorFile;
-use super::write::{StorageType, Stored, Written, tensors};
-use super::{file_error, malformed, mismatch, read_json};
+use super::write::{StorageType, Stored, tensors};
+use super::{malformed, mismatch, read_json};
 use crate::config::VALUE_HEAD;
 use crate::decoder::matrix_name;
 use crate::lora::modules;
@@ -26,6 +26,7 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// # Errors
 /// If the file is damaged.
 pub fn adapter_base(directory: &Path) -> Result<Option<PathBuf>, ModelError> {
+    finish(directory)?;
     let path = directory.join(CONFIG);
     if !path.is_file() {
         return Ok(None);
@@ -41,13 +42,22 @@ pub fn adapter_base(directory: &Path) -> Result<Option<PathBuf>, ModelError> {
 }
 
 impl Decoder {
-    /// Writes the adapter alone, as PEFT reads it. `base` is where its base model is.
+    /// Writes the adapter alone, as PEFT reads it, both files of it or none. `base` is where its base
+    /// model is.
     ///
     /// # Errors
     /// If the model has no adapter, or a file cannot be written.
     pub fn save_adapter(&self, directory: &Path, base: &Path) -> Result<(), ModelError> {
+        self.adapter_replacement(directory, base)?.commit()
+    }
+
+    /// The files of the adapter, not in their places yet.
+    pub(super) fn adapter_replacement(
+        &self,
+        directory: &Path,
+        base: &Path,
+    ) -> Result<Replacement, ModelError> {
         let lora = self.adapter().ok_or_else(no_adapter)?;
-        fs::create_dir_all(directory).map_err(|e| file_error("write", directory, e))?;
         let chosen: Vec<String> = modules(self.config().num_hidden_layers)
             .filter(|module| lora.targets(module))
             .collect();
@@ -73,16 +83,16 @@ impl Decoder {
         if has_head && !has_score {
             json[VALUE_HEAD] = json!(true);
         }
-        let config = Written::new(directory.join(CONFIG), format!("{json:#}\n").as_bytes())?;
+        let mut replacement = Replacement::new(directory, Some(CONFIG))?;
+        replacement.add_bytes(CONFIG, format!("{json:#}\n").as_bytes())?;
         let named: Vec<(String, Stored)> = (self.parameters().iter())
             .map(|(name, var)| (stored_name(name), Stored::new(var, StorageType::F32)))
             .collect();
         let named = named
             .iter()
             .map(|(name, stored)| (name.as_str(), stored.clone()));
-        let weights = tensors(directory.join(WEIGHTS), named.collect())?;
-        config.rename()?;
-        weights.rename()
+        replacement.add(WEIGHTS, |path| tensors(path, named.collect()))?;
+        Ok(replacement)
     }
 
     /// Reads an adapter that PEFT or [`save_adapter`](Self::save_adapter) wrote, onto this model.
@@ -91,6 +101,7 @@ impl Decoder {
     /// If a file is missing or damaged, asks for something this crate does not do (DoRA, ranks that
     /// differ between modules, trained biases), or does not fit the model.
     pub fn load_adapter(&self, directory: &Path) -> Result<Self, ModelError> {
+        finish(directory)?;
         let path = directory.join(CONFIG);
         let json = read_json(&path)?;
         let file = TensorFile::open(&directory.join(WEIGHTS))?;
@@ -182,6 +193,7 @@ impl Decoder {
     /// Overwrites the adapter's weights by those of another checkpoint of the same adapter.
     pub(super) fn load_adapter_weights(&self, directory: &Path) -> Result<(), ModelError> {
         let expected = self.adapter().ok_or_else(no_adapter)?;
+        finish(directory)?;
         let path = directory.join(CONFIG);
         let file = TensorFile::open(&directory.join(WEIGHTS))?;
         let found = lora(&read_json(&path)?, &path, &file)?;

@@ -4,6 +4,7 @@
 mod adapter;
 mod adapter_config;
 mod read;
+mod replace;
 mod sidecars;
 mod tensor_file;
 mod write;
@@ -80,12 +81,23 @@ impl Decoder {
     }
 }
 
+/// Finishes what a save into a directory has left to do after it was stopped; without one nothing
+/// happens. Whatever here reads or writes a directory does this first. It is for programs that look
+/// at its files themselves.
+///
+/// # Errors
+/// If a file cannot be put into its place.
+pub fn finish_save(directory: &Path) -> Result<(), ModelError> {
+    replace::finish(directory)
+}
+
 impl Config {
     /// Reads the `config.json` of a model's directory.
     ///
     /// # Errors
     /// If it is missing, damaged, or not of a model this crate knows.
     pub fn load(directory: &Path) -> Result<Self, ModelError> {
+        replace::finish(directory)?;
         let path = directory.join(CONFIG);
         Self::from_json(&read_json(&path)?, &path)
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::file_error;
-use super::write::Written;
+use super::replace::{Replacement, finish};
 use crate::ModelError;
 
 /// What Hugging Face's tools write beside the weights.
@@ -34,6 +34,7 @@ impl Sidecars {
     /// # Errors
     /// If one is there and cannot be read.
     pub fn read(directory: &Path) -> Result<Self, ModelError> {
+        finish(directory)?;
         let mut files = Vec::new();
         for name in NAMES {
             let path = directory.join(name);
@@ -46,16 +47,37 @@ impl Sidecars {
         Ok(Self { files })
     }
 
-    /// Writes them into a directory, which is made if missing. Each is complete or not there.
+    /// Writes them into a directory, which is made if missing, all of them or none. To write them
+    /// together with their model there is [`Decoder::save_whole`](crate::Decoder::save_whole).
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<(), ModelError> {
-        fs::create_dir_all(directory).map_err(|e| file_error("write", directory, e))?;
-        for (name, bytes) in &self.files {
-            Written::new(directory.join(name), bytes)?.rename()?;
-        }
-        Ok(())
+        let mut replacement = Replacement::new(directory, None)?;
+        self.add_to(&mut replacement)?;
+        replacement.commit()
+    }
+
+    pub(super) fn add_to(&self, replacement: &mut Replacement) -> Result<(), ModelError> {
+        let mut files = self.files.iter();
+        files.try_for_each(|(name, bytes)| replacement.add_bytes(name, bytes))
+    }
+
+    /// Has those that are not here go.
+    pub(super) fn remove_others(&self, replacement: &mut Replacement) {
+        let others = NAMES.iter().filter(|name| self.get(name).is_none());
+        others.for_each(|name| replacement.remove(name));
+    }
+
+    /// The same with a `tokenizer.json` of this text in place of the files of a tokenizer there may
+    /// be.
+    #[must_use]
+    pub fn with_tokenizer(&self, json: String) -> Self {
+        let mut changed = self.without_tokenizer();
+        // In the order of the names, so that what is read back is equal.
+        let tokenizer = ("tokenizer.json", json.into_bytes());
+        changed.files.insert(0, tokenizer);
+        changed
     }
 
     /// The same without the files that make up a tokenizer, for a model that has got another one. What

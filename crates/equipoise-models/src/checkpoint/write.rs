@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{Tensor, Var};
 use half::bf16;
@@ -12,7 +11,8 @@ use safetensors::View;
 use safetensors::tensor::Dtype;
 use serde_json::json;
 
-use super::{CONFIG, INDEX, WEIGHTS, file_error};
+use super::replace::Replacement;
+use super::{CONFIG, INDEX, Sidecars, WEIGHTS, file_error};
 use crate::{Decoder, ModelError};
 
 /// The number type of saved weights.
@@ -47,8 +47,9 @@ impl Default for SaveOptions {
 
 impl Decoder {
     /// Writes `config.json` and `model.safetensors` into a directory, which is made if missing, as
-    /// transformers reads them. All files are written under temporary names before one is renamed,
-    /// so a failed write leaves the old ones. An adapter is not written: see
+    /// transformers reads them. They take the places of old ones together: a failed write leaves
+    /// those, and one that is stopped at any moment leaves the old model or the new one, whichever
+    /// the next read finds. An adapter is not written: see
     /// [`save_adapter`](Self::save_adapter) and [`merged`](Self::merged).
     ///
     /// # Errors
@@ -62,15 +63,38 @@ impl Decoder {
     /// # Errors
     /// If a file cannot be written.
     pub fn save_with(&self, directory: &Path, options: &SaveOptions) -> Result<(), ModelError> {
-        fs::create_dir_all(directory).map_err(|e| file_error("write", directory, e))?;
+        self.replacement(directory, options)?.commit()
+    }
+
+    /// The same together with what belongs to the model beside it. What the directory has of an
+    /// older model and `sidecars` has not, a chat template for example, goes.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save_whole(
+        &self,
+        directory: &Path,
+        options: &SaveOptions,
+        sidecars: &Sidecars,
+    ) -> Result<(), ModelError> {
+        let mut replacement = self.replacement(directory, options)?;
+        sidecars.add_to(&mut replacement)?;
+        sidecars.remove_others(&mut replacement);
+        replacement.commit()
+    }
+
+    /// The files of the model, not in their places yet.
+    pub(super) fn replacement(
+        &self,
+        directory: &Path,
+        options: &SaveOptions,
+    ) -> Result<Replacement, ModelError> {
         let mut config = self.config().to_file();
         if options.storage == StorageType::Bf16 {
             config["torch_dtype"] = json!("bfloat16");
         }
-        let mut written = vec![Written::new(
-            directory.join(CONFIG),
-            format!("{config:#}\n").as_bytes(),
-        )?];
+        let mut replacement = Replacement::new(directory, Some(CONFIG))?;
+        replacement.add_bytes(CONFIG, format!("{config:#}\n").as_bytes())?;
         let mut shards: Vec<Vec<(&str, Stored)>> = vec![Vec::new()];
         let mut bytes = 0;
         for (name, var) in self.base().iter() {
@@ -91,28 +115,18 @@ impl Decoder {
             _ => format!("model-{:05}-of-{count:05}.safetensors", at + 1),
         };
         if count > 1 {
-            written.push(index(directory, &shards, file)?);
+            replacement.add_bytes(INDEX, index(&shards, file).as_bytes())?;
         }
         for (at, shard) in shards.into_iter().enumerate() {
-            written.push(tensors(directory.join(file(at)), shard)?);
+            replacement.add(&file(at), |path| tensors(path, shard))?;
         }
-        written.into_iter().try_for_each(Written::rename)?;
         // What an earlier save of another size left would be read in place of this one.
-        let stale = directory.join(if count > 1 { WEIGHTS } else { INDEX });
-        match fs::remove_file(&stale) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(file_error("write", &stale, error))
-            }
-            _ => Ok(()),
-        }
+        replacement.remove(if count > 1 { WEIGHTS } else { INDEX });
+        Ok(replacement)
     }
 }
 
-fn index(
-    directory: &Path,
-    shards: &[Vec<(&str, Stored)>],
-    file: impl Fn(usize) -> String,
-) -> Result<Written, ModelError> {
+fn index(shards: &[Vec<(&str, Stored)>], file: impl Fn(usize) -> String) -> String {
     let total: usize = shards.iter().flatten().map(|(_, s)| s.data_len()).sum();
     let mut map = serde_json::Map::new();
     for (at, shard) in shards.iter().enumerate() {
@@ -123,22 +137,19 @@ fn index(
         );
     }
     let json = json!({ "metadata": { "total_size": total }, "weight_map": map });
-    Written::new(directory.join(INDEX), format!("{json:#}\n").as_bytes())
+    format!("{json:#}\n")
 }
 
-/// Writes named tensors under a temporary name, one after the other: the bytes of a single one
-/// exist beside the weights.
-pub(super) fn tensors(path: PathBuf, tensors: Vec<(&str, Stored)>) -> Result<Written, ModelError> {
-    let written = Written::reserve(path);
+/// Writes named tensors, one after the other: the bytes of a single one exist beside the weights.
+pub(super) fn tensors(path: &Path, tensors: Vec<(&str, Stored)>) -> Result<(), ModelError> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let failed = |e: safetensors::SafeTensorError| match e {
-        safetensors::SafeTensorError::IoError(e) => file_error("write", &written.path, e),
+        safetensors::SafeTensorError::IoError(e) => file_error("write", path, e),
         other => ModelError::Tensor(candle_core::Error::wrap(other)),
     };
-    safetensors::serialize_to_file(tensors, Some(metadata), &written.temporary).map_err(failed)?;
-    let sync = fs::File::open(&written.temporary).and_then(|file| file.sync_all());
-    sync.map_err(|e| file_error("write", &written.path, e))?;
-    Ok(written)
+    safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(failed)?;
+    let sync = fs::File::open(path).and_then(|file| file.sync_all());
+    sync.map_err(|e| file_error("write", path, e))
 }
 
 /// A tensor as it is stored.
@@ -187,42 +198,5 @@ impl View for Stored {
             StorageType::Bf16 => 2,
         };
         self.tensor.elem_count() * width
-    }
-}
-
-/// A file that lies complete under a temporary name beside its own; removed unless renamed.
-pub(super) struct Written {
-    path: PathBuf,
-    temporary: PathBuf,
-}
-
-impl Written {
-    fn reserve(path: PathBuf) -> Self {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".tmp");
-        let temporary = PathBuf::from(name);
-        Self { path, temporary }
-    }
-
-    pub(super) fn new(path: PathBuf, bytes: &[u8]) -> Result<Self, ModelError> {
-        let written = Self::reserve(path);
-        let mut file = fs::File::create(&written.temporary)
-            .map_err(|e| file_error("write", &written.temporary, e))?;
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(|e| file_error("write", &written.path, e))?;
-        Ok(written)
-    }
-
-    pub(super) fn rename(self) -> Result<(), ModelError> {
-        fs::rename(&self.temporary, &self.path).map_err(|e| file_error("write", &self.path, e))
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        // After a rename there is nothing left to remove; that a failed attempt may not go away is
-        // no second error.
-        let _ = fs::remove_file(&self.temporary);
     }
 }

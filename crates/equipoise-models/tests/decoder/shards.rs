@@ -150,3 +150,41 @@ fn what_lies_beside_a_model_is_carried_along() {
     let text = fs::read_to_string(to.path().join("config.json")).unwrap();
     assert!(text.contains("\"pad_token_id\": 4") && text.contains("\"use_cache\": true"));
 }
+
+/// A model that replaces another leaves nothing of what lay beside that one, and all of what is
+/// nobody's.
+#[test]
+fn what_lies_beside_a_model_goes_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    decoder(true).save(path).unwrap();
+    for name in [
+        "tokenizer.json",
+        "vocab.json",
+        "chat_template.jinja",
+        "notes.txt",
+    ] {
+        fs::write(path.join(name), "old").unwrap();
+    }
+    let sidecars = Sidecars::read(path).unwrap();
+    let changed = sidecars.with_tokenizer("new".to_owned());
+    assert_eq!(changed.get("tokenizer.json"), Some(&b"new"[..]));
+    assert_eq!(changed.get("vocab.json"), None);
+    assert_eq!(changed.get("chat_template.jinja"), Some(&b"old"[..]));
+    let options = SaveOptions {
+        shard_bytes: 700,
+        ..SaveOptions::default()
+    };
+    decoder(false).save_whole(path, &options, &changed).unwrap();
+    assert_eq!(Sidecars::read(path).unwrap(), changed);
+    let loaded = Decoder::load(path).unwrap();
+    assert!(weights(&loaded) == weights(&decoder(false)));
+    assert!(!path.join("model.safetensors").exists());
+    assert_eq!(fs::read_to_string(path.join("notes.txt")).unwrap(), "old");
+    let none = Sidecars::default();
+    decoder(true)
+        .save_whole(path, &SaveOptions::default(), &none)
+        .unwrap();
+    assert_eq!(Sidecars::read(path).unwrap(), none);
+    assert!(weights(&Decoder::load(path).unwrap()) == weights(&decoder(true)));
+}
