@@ -7,7 +7,7 @@ use equipoise_core::{Problem, Prompt, TokenId};
 use equipoise_data::{
     Arithmetic, Countdown, EOS, Operator, ProblemSource, Procedural, StyleWeights, Task, Tokenizer,
 };
-use equipoise_models::{Config, Decoder, Family, OutputHeads, RopeScaling, Sidecars};
+use equipoise_models::{Config, Decoder, Family, RopeScaling, SaveOptions, Sidecars};
 use equipoise_verifiers::{
     CountdownExpression, ExactNumber, Extraction, Format, Resources, Verifier, Weighted,
 };
@@ -16,12 +16,10 @@ use crate::TrainError;
 use crate::files;
 use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind, VerifierSection};
 use crate::reward_model;
-
-/// The directory of an adapter within a checkpoint.
-const ADAPTER: &str = "adapter";
-
-/// The file beside an adapter that holds the hash of the base it was trained on.
-const BASE_HASH: &str = "base.blake3";
+use crate::saved::{
+    ADAPTER, BASE, BASE_HASH, base_hash, check_base, companions, load_policy, policy_config,
+    tokenizer_file,
+};
 
 const THINK: &str = "<think>";
 const THINK_END: &str = "</think>";
@@ -43,6 +41,8 @@ pub struct Assembly {
     pub sidecars: Arc<Sidecars>,
     /// The hash of what an adapter's training leaves as it is, once it has been asked for.
     base_hash: Arc<OnceLock<String>>,
+    /// Where a run has saved the base of its adapter, if the recipe names no directory with it.
+    base_directory: Option<PathBuf>,
 }
 
 /// What a run has beside its weights: enough to tell its size before anything large exists.
@@ -104,18 +104,18 @@ impl Assembly {
     /// As [`Assembly::new`].
     pub fn with_model(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
         let task = task(&recipe);
-        let tokenizer = Tokenizer::load(tokenizer_file(directory), None)?;
+        let tokenizer = Tokenizer::load(tokenizer_file(directory)?, None)?;
         let adapter = directory.join(ADAPTER);
         let decoder = match &recipe.lora {
             // The model in a checkpoint has its adapter merged; the run goes on with both apart.
             Some(_) if adapter.is_dir() => {
                 let base = model(&recipe, &tokenizer)?;
-                check_base(&recipe, &base, &adapter)?;
+                check_base(&base_name(&recipe), &base, &adapter)?;
                 base.load_adapter(&adapter)?
             }
             _ => load_policy(directory)?,
         };
-        let sidecars = Sidecars::read(directory)?;
+        let sidecars = Sidecars::read(&companions(directory)?)?;
         Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
     }
 
@@ -139,6 +139,7 @@ impl Assembly {
             sidecars: Arc::new(sidecars),
             recipe: Arc::new(recipe),
             base_hash: Arc::default(),
+            base_directory: None,
         })
     }
 
@@ -148,33 +149,59 @@ impl Assembly {
     }
 
     /// Writes the model as others read it: weights with an adapter merged, configuration, tokenizer
-    /// and what lay beside them; and an adapter by itself in a directory of its own.
+    /// and what lay beside them, all at once; and an adapter by itself in a directory of its own. Its
+    /// configuration names the directory of its base: the recipe's, the one in which the run has saved
+    /// it, or, if there is neither, one beside it.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn save_model(&self, directory: &Path) -> Result<(), TrainError> {
-        match self.decoder.adapter() {
-            None => self.decoder.save(directory)?,
-            Some(_) => {
-                self.decoder.merged()?.save(directory)?;
-                let base = match &self.recipe.model {
-                    ModelSection::Directory(model) => model.path.as_path(),
-                    ModelSection::Shape(_) => Path::new(""),
-                };
-                let adapter = directory.join(ADAPTER);
-                self.decoder.save_adapter(&adapter, base)?;
-                let path = adapter.join(BASE_HASH);
-                std::fs::write(&path, self.base_hash()?)
-                    .map_err(TrainError::file("write", &path))?;
-            }
+        if self.decoder.adapter().is_none() {
+            return self.save_whole(&self.decoder, directory);
         }
-        self.tokenizer.save(tokenizer_file(directory))?;
-        // The model's own files as they were; a tokenizer the recipe chose stays.
-        let sidecars = match self.recipe.data.tokenizer {
-            Some(_) => self.sidecars.without_tokenizer(),
-            None => (*self.sidecars).clone(),
+        self.save_whole(&self.decoder.merged()?, directory)?;
+        let base = match (&self.recipe.model, &self.base_directory) {
+            (ModelSection::Directory(model), _) => model.path.clone(),
+            (ModelSection::Shape(_), Some(saved)) => saved.clone(),
+            (ModelSection::Shape(_), None) => {
+                let beside = directory.join(BASE);
+                self.save_whole(&self.decoder.without_adapter(), &beside)?;
+                beside
+            }
         };
-        Ok(sidecars.write(directory)?)
+        let adapter = directory.join(ADAPTER);
+        self.decoder.save_adapter(&adapter, &base)?;
+        let path = adapter.join(BASE_HASH);
+        std::fs::write(&path, self.base_hash()?).map_err(TrainError::file("write", &path))
+    }
+
+    /// A model in Hugging Face layout, with what lies beside it.
+    fn save_whole(&self, decoder: &Decoder, directory: &Path) -> Result<(), TrainError> {
+        // The model's own files as they were; a tokenizer the recipe chose stays.
+        let own = self.sidecars.get("tokenizer.json").is_some();
+        let sidecars = match own && self.recipe.data.tokenizer.is_none() {
+            true => (*self.sidecars).clone(),
+            false => self.sidecars.with_tokenizer(self.tokenizer.to_json()?),
+        };
+        Ok(decoder.save_whole(directory, &SaveOptions::default(), &sidecars)?)
+    }
+
+    /// Saves the base of an adapter into a run's directory, once, if no other directory has it: a
+    /// model whose weights were drawn. Later adapters name it.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(crate) fn keep_base(&mut self, run: &Path) -> Result<(), TrainError> {
+        let drawn = matches!(self.recipe.model, ModelSection::Shape(_));
+        if self.decoder.adapter().is_none() || !drawn {
+            return Ok(());
+        }
+        let directory = run.join(BASE);
+        if !directory.join("config.json").is_file() {
+            self.save_whole(&self.decoder.without_adapter(), &directory)?;
+        }
+        self.base_directory = Some(directory);
+        Ok(())
     }
 
     /// [`base_hash`] of the model: at most once in a run, since these weights stay as they are.
@@ -198,91 +225,6 @@ impl Assembly {
     }
 }
 
-/// The BLAKE3 hash of a model's frozen weights, by name.
-fn base_hash(decoder: &Decoder) -> Result<String, TrainError> {
-    // A score head is trained beside an adapter.
-    let frozen = |name: &str| name != "score.weight";
-    let mut named: Vec<_> = (decoder.base().iter())
-        .filter(|(name, _)| frozen(name))
-        .collect();
-    named.sort_by_key(|(name, _)| *name);
-    let mut hasher = blake3::Hasher::new();
-    for (name, weight) in named {
-        hasher.update(name.as_bytes());
-        let numbers = weight.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-        let numbers = numbers.map_err(equipoise_models::ModelError::from)?;
-        for block in numbers.chunks(1 << 14) {
-            let bytes: Vec<u8> = block.iter().flat_map(|x| x.to_le_bytes()).collect();
-            hasher.update(&bytes);
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// Refuses a base that is not the one an adapter was trained on. An adapter of other programs says
-/// nothing of its base's weights.
-fn check_base(recipe: &Recipe, base: &Decoder, adapter: &Path) -> Result<(), TrainError> {
-    let path = adapter.join(BASE_HASH);
-    let Ok(expected) = std::fs::read_to_string(&path) else {
-        return Ok(());
-    };
-    if base_hash(base)? == expected {
-        return Ok(());
-    }
-    let base = match &recipe.model {
-        ModelSection::Directory(model) => model.path.display().to_string(),
-        ModelSection::Shape(_) => "the shape in [model]".to_owned(),
-    };
-    Err(TrainError::Checkpoint {
-        path: adapter.to_owned(),
-        reason: format!(
-            "the weights of the base model, {base}, are not those that the adapter was trained on: they \
-             have changed since; put the old ones back"
-        ),
-    })
-}
-
-/// The directory of a saved model: `path` itself, or the newest checkpoint if it is a run's.
-///
-/// # Errors
-/// If there is neither.
-pub fn model_directory(path: &Path) -> Result<PathBuf, TrainError> {
-    if path.join("config.json").is_file() {
-        return Ok(path.to_owned());
-    }
-    match crate::checkpoint::newest(path)? {
-        Some(checkpoint) => Ok(checkpoint),
-        None => Err(TrainError::Assembly(format!(
-            "{} is neither a model (it has no config.json) nor a run with a checkpoint",
-            path.display()
-        ))),
-    }
-}
-
-/// Reads a language model, to be sampled or trained as a policy.
-///
-/// # Errors
-/// If a file is missing or damaged, or the model is one that only scores (`OutputHeads::Score`), which
-/// is said before its weights are read.
-pub fn load_policy(directory: &Path) -> Result<Decoder, TrainError> {
-    policy_config(directory)?;
-    Ok(Decoder::load(directory)?)
-}
-
-/// The configuration of a language model.
-fn policy_config(directory: &Path) -> Result<Config, TrainError> {
-    let config = Config::load(directory)?;
-    match config.heads {
-        OutputHeads::Vocabulary | OutputHeads::VocabularyAndScore => Ok(config),
-        OutputHeads::Score => Err(TrainError::Assembly(format!(
-            "{} is a reward model (…ForSequenceClassification): it gives a score and has no projection \
-             to the vocabulary, so no tokens can be sampled from it or trained. Name a language model \
-             (…ForCausalLM); a reward model can score completions, as the path of [reward_model]",
-            directory.display()
-        ))),
-    }
-}
-
 /// The tokens that end a text of a model: its tokenizer's end of sequence, and those its
 /// configuration and generation settings name.
 pub fn stops(tokenizer: &Tokenizer, config: &Config, sidecars: &Sidecars) -> Vec<TokenId> {
@@ -298,11 +240,6 @@ pub fn stops(tokenizer: &Tokenizer, config: &Config, sidecars: &Sidecars) -> Vec
         }
     }
     stops
-}
-
-/// Where the tokenizer of a saved model is.
-pub fn tokenizer_file(model_directory: &Path) -> PathBuf {
-    model_directory.join("tokenizer.json")
 }
 
 fn task(recipe: &Recipe) -> Option<Box<dyn Task>> {
@@ -368,7 +305,7 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
         return Ok(Tokenizer::load(path, None)?);
     }
     if let ModelSection::Directory(model) = &recipe.model {
-        return Ok(Tokenizer::load(tokenizer_file(&model.path), None)?);
+        return Ok(Tokenizer::load(tokenizer_file(&model.path)?, None)?);
     }
     match task {
         Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
@@ -377,6 +314,14 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
              data.tokenizer to a tokenizer.json, or to \"bytes\" for one token per byte"
                 .to_owned(),
         )),
+    }
+}
+
+/// What messages call the model that an adapter is on.
+fn base_name(recipe: &Recipe) -> String {
+    match &recipe.model {
+        ModelSection::Directory(model) => model.path.display().to_string(),
+        ModelSection::Shape(_) => "the shape in [model]".to_owned(),
     }
 }
 
@@ -393,7 +338,10 @@ fn check_vocabulary(config: &Config, tokenizer: &Tokenizer) -> Result<(), TrainE
 
 fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
     match &recipe.model {
-        ModelSection::Directory(model) => load_policy(&model.path),
+        ModelSection::Directory(model) => {
+            policy_config(&model.path)?;
+            Ok(Decoder::load(&model.path)?)
+        }
         ModelSection::Shape(shape) => {
             let config = config(recipe, tokenizer)?;
             Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)

@@ -12,9 +12,10 @@ pub mod recipe;
 mod reward_model;
 mod rl;
 mod run;
+mod saved;
 mod sft;
 
-pub use assembly::{Assembly, Outline, load_policy, model_directory, stops, tokenizer_file};
+pub use assembly::{Assembly, Outline, stops};
 pub use checkpoint::{Checkpoint, Progress};
 pub use error::TrainError;
 pub use evaluate::{Answer, Evaluation, evaluate, evaluate_sampled};
@@ -23,4 +24,5 @@ pub use learner::{Learner, StepReport};
 pub use reward_model::ModelScorer;
 pub use rl::{Inspection, RewardPart, Rl, Rollout};
 pub use run::{Outcome, Run};
+pub use saved::{companions, load_policy, model_directory, tokenizer_file};
 pub use sft::{Example, Sft};

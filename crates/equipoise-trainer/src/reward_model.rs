@@ -9,8 +9,8 @@ use equipoise_models::{Decoder, Need, OutputHeads};
 use equipoise_verifiers::Scorer;
 
 use crate::TrainError;
-use crate::assembly::tokenizer_file;
 use crate::gradient::{Sequence, score};
+use crate::saved::tokenizer_file;
 
 /// A sequence classifier with one output, read from a directory, that scores completions of a prompt.
 ///
@@ -38,7 +38,7 @@ impl ModelScorer {
             )));
         }
         Ok(Self {
-            tokenizer: Tokenizer::load(tokenizer_file(directory), None)?,
+            tokenizer: Tokenizer::load(tokenizer_file(directory)?, None)?,
             decoder,
             tokens_per_batch,
         })
@@ -130,7 +130,7 @@ mod tests {
         let model = Decoder::new(config, 0.3, 5).unwrap();
         model.save(directory.path()).unwrap();
         base.tokenizer
-            .save(tokenizer_file(directory.path()))
+            .save(directory.path().join("tokenizer.json"))
             .unwrap();
 
         let assembly = Assembly::new(recipe(directory.path())).unwrap();
@@ -166,7 +166,7 @@ mod tests {
         let base = Assembly::new(Recipe::load(&tiny, &[]).unwrap()).unwrap();
         base.decoder.save(directory.path()).unwrap();
         base.tokenizer
-            .save(tokenizer_file(directory.path()))
+            .save(directory.path().join("tokenizer.json"))
             .unwrap();
         let error = Assembly::new(recipe(directory.path()))
             .unwrap_err()

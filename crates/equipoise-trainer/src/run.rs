@@ -7,6 +7,7 @@
 //!     timings.jsonl         numbers that depend on the clock
 //!     completions.jsonl     samples with reward, advantage and weight
 //!     checkpoints/          see the checkpoint module
+//!     base/                 the model under an adapter, if its weights were drawn; adapters name it
 //!     reference-STAGE/      the frozen policy a stage's divergence is measured from; none with an
 //!                           adapter, whose base it is
 //!     report.html           the curves
@@ -75,10 +76,11 @@ impl Run {
             )));
         }
         let text = recipe.to_toml()?;
-        let assembly = Assembly::new(recipe)?;
+        let mut assembly = Assembly::new(recipe)?;
         preflight::check(&assembly)?;
         let recorder = JsonlTracker::create(directory)?;
         write(&recipe_file, text.as_bytes())?;
+        assembly.keep_base(directory)?;
         Ok(Self {
             assembly,
             directory: directory.to_owned(),
@@ -99,8 +101,10 @@ impl Run {
         let saved = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
         same_recipe(&saved, &recipe.to_toml()?, directory)?;
         let Some(checkpoint) = newest(directory)? else {
+            let mut assembly = Assembly::new(recipe)?;
+            assembly.keep_base(directory)?;
             return Ok(Self {
-                assembly: Assembly::new(recipe)?,
+                assembly,
                 directory: directory.to_owned(),
                 progress: Progress::default(),
                 recorder: JsonlTracker::resume(directory, Positions::default())?,
@@ -110,8 +114,10 @@ impl Run {
         };
         let state = Checkpoint::read(&checkpoint)?;
         same_recipe(&state.recipe, &saved, &checkpoint)?;
+        let mut assembly = Assembly::with_model(recipe, &checkpoint)?;
+        assembly.keep_base(directory)?;
         Ok(Self {
-            assembly: Assembly::with_model(recipe, &checkpoint)?,
+            assembly,
             directory: directory.to_owned(),
             progress: state.progress,
             recorder: JsonlTracker::resume(directory, state.positions)?,

@@ -22,8 +22,8 @@ use crate::saved::Saved;
 /// The arguments of `equipoise eval`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A run's directory, or a model's with config.json, model.safetensors and tokenizer.json; with
-    /// a second one, both are compared problem by problem.
+    /// A run's directory, a model's with config.json, model.safetensors and tokenizer.json, or an
+    /// adapter's in PEFT's layout; with a second one, both are compared problem by problem.
     #[arg(value_name = "PATH", num_args = 1..=2, required_unless_present = "completions")]
     paths: Vec<PathBuf>,
     /// What the first is compared with, as a second PATH; with --completions, another such file.

@@ -8,7 +8,7 @@ use equipoise_core::{Completion, Finish, Prompt, TokenId};
 use equipoise_data::Tokenizer;
 use equipoise_models::{Decoder, Need, Policy as _, Sidecars, TokenBatch};
 use equipoise_samplers::{Engine, SampleSpec, Sampler as _};
-use equipoise_trainer::{load_policy, stops, tokenizer_file};
+use equipoise_trainer::{companions, load_policy, stops, tokenizer_file};
 
 use crate::output::token_text;
 use crate::saved::Saved;
@@ -19,7 +19,8 @@ const NEW_TOKENS: usize = 256;
 /// The arguments of `equipoise sample`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A run's directory, or a model's with config.json, model.safetensors and tokenizer.json.
+    /// A run's directory, a model's with config.json, model.safetensors and tokenizer.json, or an
+    /// adapter's in PEFT's layout.
     path: PathBuf,
     /// What to answer; without it, every line of standard input. One that begins with a hyphen
     /// comes last, after `--`.
@@ -45,10 +46,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let directory = Saved::open(&arguments.path)?.directory;
     let decoder = load_policy(&directory)?;
-    let tokenizer = Tokenizer::load(tokenizer_file(&directory), None)?;
+    let tokenizer = Tokenizer::load(tokenizer_file(&directory)?, None)?;
     let mut answerer = Answerer {
         arguments,
-        stops: stops(&tokenizer, decoder.config(), &Sidecars::read(&directory)?),
+        stops: stops(
+            &tokenizer,
+            decoder.config(),
+            &Sidecars::read(&companions(&directory)?)?,
+        ),
         engine: Engine::new(decoder.clone()),
         decoder,
         tokenizer,

@@ -1,6 +1,7 @@
 //! The command `equipoise` as its users meet it: started as a process, judged by its output, its exit
 //! code and its files.
 
+mod adapters;
 mod arguments;
 mod bad_checkpoints;
 mod bad_recipes;
