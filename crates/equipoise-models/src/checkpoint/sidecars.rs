@@ -74,7 +74,9 @@ impl Sidecars {
     #[must_use]
     pub fn with_tokenizer(&self, json: String) -> Self {
         let mut changed = self.without_tokenizer();
-        changed.files.push(("tokenizer.json", json.into_bytes()));
+        // In the order of the names, so that what is read back is equal.
+        let tokenizer = ("tokenizer.json", json.into_bytes());
+        changed.files.insert(0, tokenizer);
         changed
     }
 
