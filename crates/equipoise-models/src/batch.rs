@@ -89,6 +89,10 @@ pub struct Need {
     pub sequence_scores: bool,
     /// What the adapters drop; `None` drops nothing.
     pub dropout: Option<Dropout>,
+    /// Whether entropies will have cotangents that are not zero. It changes what the passes cost and no
+    /// result: without, a model whose vocabulary projection is frozen prepares the gradient of the
+    /// log-probabilities in the forward pass, and has to compute logits again if entropies have one.
+    pub entropy_gradients: bool,
 }
 
 impl Need {
@@ -99,6 +103,16 @@ impl Need {
             values: false,
             sequence_scores: false,
             dropout: None,
+            entropy_gradients: false,
+        }
+    }
+
+    /// The same, for a loss that depends on entropies.
+    #[must_use]
+    pub fn with_entropy_gradients(self) -> Self {
+        Self {
+            entropy_gradients: true,
+            ..self
         }
     }
 

@@ -71,6 +71,11 @@ impl Running {
         *self = high;
     }
 
+    /// The largest scaled logit so far.
+    pub fn maximum(&self) -> f32 {
+        self.maximum
+    }
+
     /// The statistics of the whole row.
     pub fn finish(&self) -> RowStatistics {
         let log_sum = self.mass.ln();
@@ -204,6 +209,20 @@ per_instruction_set! {
 }
 
 per_instruction_set! {
+    /// Replaces scaled logits by e^(z − maximum), the weights that a mean over the vocabulary is made of.
+    /// A maximum of −∞ (only tokens that are ruled out so far) gives zeros.
+    pub fn masses(scaled: &mut [f32], maximum: f32) {
+        if maximum == f32::NEG_INFINITY {
+            scaled.fill(0.0);
+            return;
+        }
+        for z in scaled.iter_mut() {
+            *z = exp(*z - maximum);
+        }
+    }
+}
+
+per_instruction_set! {
     /// Turns a row of scaled logits into the gradient with respect to the unscaled ones, given the
     /// cotangents of the target's log-probability and of the entropy.
     ///
@@ -278,6 +297,17 @@ mod tests {
         let exact = (151_936_f64).ln();
         assert!((f64::from(row.entropy) - exact).abs() < 2e-6);
         assert!((f64::from(row.log_prob(0.25)) + exact).abs() < 2e-6);
+    }
+
+    #[test]
+    fn masses_by_hand() {
+        let mut row = [2.0_f32, 2.0 - 2.0_f32.ln(), f32::NEG_INFINITY];
+        masses(&mut row, 2.0);
+        assert!((row[1] - 0.5).abs() < 1e-6, "{row:?}");
+        assert_eq!((row[0], row[2]), (1.0, 0.0));
+        let mut none = [f32::NEG_INFINITY; 2];
+        masses(&mut none, f32::NEG_INFINITY);
+        assert_eq!(none, [0.0, 0.0]);
     }
 
     #[test]

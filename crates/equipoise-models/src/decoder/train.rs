@@ -34,6 +34,8 @@ struct Head {
     rows: Buffer,
     normed: Buffer,
     scored: Vec<Scored>,
+    /// What a frozen vocabulary needs of the logits for the gradient.
+    sums: Option<Buffer>,
 }
 
 /// What of a forward pass is kept.
@@ -101,7 +103,7 @@ impl Decoder {
             }
         }
         self.keep_panels(panels);
-        let head = head(weights, pass, need, &x);
+        let head = head(weights, pass, need, keep, &x);
         inputs.push(x);
         Saved {
             inputs,
@@ -137,7 +139,13 @@ fn vocabulary<'a>(
     }
 }
 
-fn head(weights: &Weights<Numbers<'_>>, pass: Pass<'_>, need: &Need, x: &[f32]) -> Head {
+fn head(
+    weights: &Weights<Numbers<'_>>,
+    pass: Pass<'_>,
+    need: &Need,
+    keep: Keep,
+    x: &[f32],
+) -> Head {
     let hidden = pass.config.hidden_size;
     let count = pass.layout.rows.len() + pass.layout.lasts.len();
     let mut rows = pass.arena.take(count * hidden);
@@ -152,14 +160,21 @@ fn head(weights: &Weights<Numbers<'_>>, pass: Pass<'_>, need: &Need, x: &[f32]) 
             rms_norm::forward(rows, weights.norm.values, pass.epsilon(), normed);
         });
     let of_tokens = &normed[..pass.layout.rows.len() * hidden];
-    let scored = match pass.config.heads {
-        OutputHeads::Score => Vec::new(),
-        _ => vocabulary(weights, pass, need).forward(of_tokens),
+    let (scored, sums) = match pass.config.heads {
+        OutputHeads::Score => (Vec::new(), None),
+        _ => {
+            let vocabulary = vocabulary(weights, pass, need);
+            // A gradient of the weight or of entropies needs the logits themselves, later.
+            let frozen = vocabulary.weight.index.is_none();
+            let with_sums = keep != Keep::Nothing && frozen && !need.entropy_gradients;
+            vocabulary.forward(of_tokens, with_sums)
+        }
     };
     Head {
         rows,
         normed,
         scored,
+        sums,
     }
 }
 
@@ -369,13 +384,18 @@ fn head_backward(
         .collect();
     let mut dnormed = pass.arena.zeros(head.normed.len());
     if pass.config.heads != OutputHeads::Score {
-        vocabulary(weights, pass, need).backward(
-            &head.normed[..tokens * hidden],
-            &head.scored,
-            &pairs,
-            &mut dnormed[..tokens * hidden],
-            gradients,
-        );
+        let vocabulary = vocabulary(weights, pass, need);
+        let dnormed = &mut dnormed[..tokens * hidden];
+        let no_entropies = pairs.iter().all(|&(_, entropy)| entropy == 0.0);
+        match &head.sums {
+            Some(sums) if no_entropies => {
+                vocabulary.backward_from_sums(sums, &head.scored, &pairs, dnormed);
+            }
+            _ => {
+                let normed = &head.normed[..tokens * hidden];
+                vocabulary.backward(normed, &head.scored, &pairs, dnormed, gradients);
+            }
+        }
     }
     if let Some(weight) = &weights.score {
         let zeros = || vec![0.0; tokens];

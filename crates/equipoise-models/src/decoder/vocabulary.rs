@@ -2,9 +2,18 @@
 //!
 //! Logits exist for one block of the vocabulary and one block of rows at a time, and the backward
 //! pass computes them again. So memory does not grow with tokens times vocabulary.
+//!
+//! Where the weight is frozen, as under an adapter, the backward pass needs of a row's logits only one
+//! vector: the mean of the weight's rows under the probabilities. It is added up in the forward pass
+//! while the logits are there, as the running sums are, and they are not computed again:
+//!
+//! ```text
+//! mⱼ = Σₖ e^(zₖ − max) wₖ over the blocks up to j, scaled by e^(max − max') when the maximum moves to max'
+//! d log p / d hidden = (w_target − m / S) / τ        S = Σₖ e^(zₖ − max)
+//! ```
 
 use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism};
-use equipoise_kernels::rows::elementwise::scale;
+use equipoise_kernels::rows::elementwise::{add_scaled, scale};
 use equipoise_kernels::rows::log_prob::{self, RowStatistics, Running};
 use rayon::prelude::*;
 
@@ -43,25 +52,37 @@ impl<'a> Vocabulary<'a> {
         })
     }
 
-    /// log softmax(hidden·weightᵀ/τ) at the targets, and the statistics of the rows.
-    pub(super) fn forward(&self, hidden: &[f32]) -> Vec<Scored> {
+    /// log softmax(hidden·weightᵀ/τ) at the targets, and the statistics of the rows; and, if asked for,
+    /// the sums m above.
+    pub(super) fn forward(&self, hidden: &[f32], with_sums: bool) -> (Vec<Scored>, Option<Buffer>) {
         let width = self.weight.columns;
-        let precision = self.pass.precision;
+        let (precision, pool) = (self.pass.precision, Parallelism::Pool);
         let mut running = vec![(Running::default(), f32::NAN); self.targets.len()];
-        let mut packed = Packed::default();
+        let mut sums_of_rows = with_sums.then(|| self.pass.arena.take(hidden.len()));
+        let (mut packed, mut back) = (Packed::default(), Packed::default());
         for (first, rows) in self.blocks() {
-            packed.pack(rows.transposed(), precision, Parallelism::Pool);
+            packed.pack(rows.transposed(), precision, pool);
+            if with_sums {
+                back.pack(rows, precision, pool);
+            }
             let columns = packed.columns();
+            let mut weighted: Vec<&mut [f32]> = match &mut sums_of_rows {
+                Some(all) => all.chunks_mut(BLOCK * width).collect(),
+                None => Vec::new(),
+            };
+            weighted.resize_with(self.targets.len().div_ceil(BLOCK), Default::default);
             (
                 running.par_chunks_mut(BLOCK),
                 hidden.par_chunks(BLOCK * width),
                 self.targets.par_chunks(BLOCK),
+                weighted,
             )
                 .into_par_iter()
-                .for_each(|(running, hidden, targets)| {
+                .for_each(|(running, hidden, targets, weighted)| {
                     let mut logits = self.pass.arena.take(targets.len() * columns);
                     let hidden = MatrixRef::row_major(hidden, targets.len(), width);
                     packed.multiply(hidden, &mut logits, false);
+                    let before: Vec<f32> = running.iter().map(|(sums, _)| sums.maximum()).collect();
                     let rows = running.iter_mut().zip(targets);
                     for (logits, ((sums, chosen), &target)) in
                         logits.chunks_exact_mut(columns).zip(rows)
@@ -72,9 +93,25 @@ impl<'a> Vocabulary<'a> {
                             *chosen = *z;
                         }
                     }
+                    if weighted.is_empty() {
+                        return;
+                    }
+                    let each = logits.chunks_exact_mut(columns);
+                    let each = each.zip(weighted.chunks_exact_mut(width));
+                    for ((logits, weighted), ((sums, _), before)) in
+                        each.zip(running.iter().zip(before))
+                    {
+                        let now = sums.maximum();
+                        if first > 0 && now > before {
+                            scale(weighted, (before - now).exp());
+                        }
+                        log_prob::masses(logits, now);
+                    }
+                    let masses = MatrixRef::row_major(&logits, targets.len(), columns);
+                    back.multiply(masses, weighted, first > 0);
                 });
         }
-        running
+        let scored = running
             .into_iter()
             .map(|(running, chosen)| {
                 let statistics = running.finish();
@@ -83,7 +120,30 @@ impl<'a> Vocabulary<'a> {
                     statistics,
                 }
             })
-            .collect()
+            .collect();
+        (scored, sums_of_rows)
+    }
+
+    /// The gradient with respect to `hidden` from the sums of [`forward`](Self::forward), where only
+    /// log-probabilities have cotangents.
+    pub(super) fn backward_from_sums(
+        &self,
+        sums: &[f32],
+        scored: &[Scored],
+        cotangents: &[(f32, f32)],
+        dhidden: &mut [f32],
+    ) {
+        let width = self.weight.columns;
+        let rows = sums.par_chunks(width).zip(dhidden.par_chunks_mut(width));
+        rows.zip(self.targets)
+            .zip(scored.par_iter().zip(cotangents))
+            .for_each(|(((sums, dhidden), &target), (scored, &(cotangent, _)))| {
+                let cotangent = cotangent * self.inverse_temperature;
+                let mass = scored.statistics.log_sum.exp();
+                add_scaled(dhidden, sums, -cotangent / mass);
+                let chosen = &self.weight.values[target as usize * width..][..width];
+                add_scaled(dhidden, chosen, cotangent);
+            });
     }
 
     /// The gradient with respect to `hidden` into `dhidden`; that of the weight, if it is trained,

@@ -6,6 +6,7 @@ mod adapter_files;
 mod batch;
 mod checkpoint;
 mod config;
+mod frozen_vocabulary;
 mod gradients;
 mod heads;
 mod invariance;

@@ -87,11 +87,15 @@ impl Update<'_> {
             .collect();
         let marks = self.marks(&old)?;
         let budget = self.stage.tokens_per_micro_batch;
+        let need = match self.parts.entropy.coefficient == 0.0 {
+            true => *need,
+            false => need.with_entropy_gradients(),
+        };
         accumulate(
             policy,
             sequences,
             budget,
-            need,
+            &need,
             |at, logprobs, entropies| {
                 let kl_weight = kl_weights.as_ref().map_or(0.0, |weights| weights[at]);
                 let marks = marks.as_ref().map(|marks| &marks[at][..]);
