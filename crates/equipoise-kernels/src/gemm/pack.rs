@@ -22,6 +22,12 @@ impl<'a> Left<'a> {
     }
 }
 
+/// Whether the rows of `a` are read where they are.
+pub(crate) fn in_place(a: MatrixRef<'_>) -> bool {
+    let in_place = a.column_stride == 1 || instruction_set() == InstructionSet::Avx512;
+    in_place || a.row_stride != 1
+}
+
 /// The inner positions `inner..inner + depth` of all rows of `a`: where they are, or, where rows lie
 /// side by side, copied tile by tile into `buffer`.
 ///
@@ -35,8 +41,7 @@ pub(crate) fn left<'a>(
     depth: usize,
     buffer: &'a mut Vec<f32>,
 ) -> Left<'a> {
-    let in_place = a.column_stride == 1 || instruction_set() == InstructionSet::Avx512;
-    if in_place || a.row_stride != 1 {
+    if in_place(a) {
         return Left {
             rows: Rows {
                 data: &a.data[inner * a.column_stride..],

@@ -148,18 +148,22 @@ impl Packed {
                 let widened = way == Way::Widened;
                 let stored = if widened { k.next_multiple_of(2) } else { k };
                 let mut buffer = LEFT.take();
+                let group: usize = std::env::var("GROUP").map_or(1 << 20, |x| x.parse().unwrap());
+                let group = if widened || !pack::in_place(a) { 1 << 20 } else { group };
+                for column in (0..n).step_by(group) {
                 for inner in (0..stored).step_by(KC) {
                     let depth = KC.min(stored - inner);
                     let left = match widened {
                         true => half::widened_left(a, inner, KC.min(k - inner), &mut buffer),
                         false => pack::left(a, inner, depth, &mut buffer),
                     };
-                    tiles(c, [m, n], |panel, row, out| {
+                    tiles(c, [m, n], column..n.min(column + group), |panel, row, out| {
                         let start = ((panels.start + panel) * stored + inner) * columns;
                         let panel = &self.panels[start..][..depth * columns];
                         let add = accumulate || inner > 0;
                         micro::multiply(left.tile(row), panel, depth, out, add);
                     });
+                }
                 }
                 LEFT.set(buffer);
             }
@@ -180,7 +184,7 @@ impl Packed {
         for inner in (0..k).step_by(HALF_KC) {
             let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
             let depth = HALF_KC.min(k - inner).div_ceil(2);
-            tiles(c, [m, n], |panel, row, out| {
+            tiles(c, [m, n], 0..n, |panel, row, out| {
                 let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
                 let panel = &self.pairs[start..][..depth * NR];
                 let rows = half::PairRows {
@@ -220,9 +224,10 @@ impl Packed {
 }
 
 /// Calls `tile` with every panel, row and place of a result.
-fn tiles(c: &mut [f32], [m, n]: [usize; 2], tile: impl Fn(usize, usize, Output<'_>)) {
+fn tiles(c: &mut [f32], [m, n]: [usize; 2], range: Range<usize>, tile: impl Fn(usize, usize, Output<'_>)) {
     let (height, width) = (tile_rows(), tile_columns());
-    for (panel, column) in (0..n).step_by(width).enumerate() {
+    for column in range.step_by(width) {
+        let panel = column / width;
         for row in (0..m).step_by(height) {
             let out = Output {
                 data: &mut c[row * n + column..],
