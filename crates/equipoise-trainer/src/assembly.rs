@@ -14,7 +14,9 @@ use equipoise_verifiers::{
 
 use crate::TrainError;
 use crate::files;
-use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind, VerifierSection};
+use crate::recipe::{
+    self, DataSource, ModelDirectory, ModelSection, Recipe, VerifierKind, VerifierSection,
+};
 use crate::reward_model;
 
 /// The directory of an adapter within a checkpoint.
@@ -41,6 +43,8 @@ pub struct Assembly {
     pub decoder: Decoder,
     /// What lay beside the model it started from: tokenizer, chat template, generation settings.
     pub sidecars: Arc<Sidecars>,
+    /// The directory of what an adapter is trained on; empty if there is none.
+    base: PathBuf,
     /// The hash of what an adapter's training leaves as it is, once it has been asked for.
     base_hash: Arc<OnceLock<String>>,
 }
@@ -88,7 +92,7 @@ impl Assembly {
             decoder = decoder.with_adapter(&lora.config(), recipe.seed)?;
         }
         let sidecars = match &recipe.model {
-            ModelSection::Directory(model) => Sidecars::read(&model.path)?,
+            ModelSection::Directory(model) => Sidecars::read(&base_directory(model)?)?,
             ModelSection::Shape(_) => Sidecars::default(),
         };
         Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
@@ -128,7 +132,12 @@ impl Assembly {
             .with_activation_checkpointing(recipe.engine.activation_checkpointing);
         check_vocabulary(decoder.config(), &tokenizer)?;
         let tokenizer = Arc::new(tokenizer);
+        let base = match (&recipe.model, &recipe.lora) {
+            (ModelSection::Directory(model), Some(_)) => base_directory(model)?,
+            _ => PathBuf::new(),
+        };
         Ok(Self {
+            base,
             source: source(&recipe, task, &tokenizer)?,
             verifier: verifier(&recipe, &tokenizer)?,
             tokenizer,
@@ -154,12 +163,8 @@ impl Assembly {
             None => self.decoder.save(directory)?,
             Some(_) => {
                 self.decoder.merged()?.save(directory)?;
-                let base = match &self.recipe.model {
-                    ModelSection::Directory(model) => model.path.as_path(),
-                    ModelSection::Shape(_) => Path::new(""),
-                };
                 let adapter = directory.join(ADAPTER);
-                self.decoder.save_adapter(&adapter, base)?;
+                self.decoder.save_adapter(&adapter, &self.base)?;
                 let path = adapter.join(BASE_HASH);
                 std::fs::write(&path, self.base_hash()?)
                     .map_err(TrainError::file("write", &path))?;
@@ -236,6 +241,15 @@ fn check_base(recipe: &Recipe, base: &Decoder, adapter: &Path) -> Result<(), Tra
             "the weights of the base model, {base}, are not those that the adapter was trained on: they \
              have changed since; put the old ones back"
         ),
+    })
+}
+
+/// Where the model that a recipe starts from is. For a run that has gone on meanwhile that is another
+/// place than before; an adapter's hash of its base then tells.
+pub(crate) fn base_directory(model: &ModelDirectory) -> Result<PathBuf, TrainError> {
+    model_directory(&model.path).map_err(|error| match error {
+        TrainError::Assembly(reason) => TrainError::Assembly(format!("model.path: {reason}")),
+        other => other,
     })
 }
 
@@ -341,7 +355,7 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
         return Ok(Tokenizer::load(path, None)?);
     }
     if let ModelSection::Directory(model) = &recipe.model {
-        return Ok(Tokenizer::load(tokenizer_file(&model.path), None)?);
+        return Ok(Tokenizer::load(tokenizer_file(&base_directory(model)?), None)?);
     }
     match task {
         Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
@@ -366,7 +380,7 @@ fn check_vocabulary(config: &Config, tokenizer: &Tokenizer) -> Result<(), TrainE
 
 fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
     match &recipe.model {
-        ModelSection::Directory(model) => Ok(Decoder::load(&model.path)?),
+        ModelSection::Directory(model) => Ok(Decoder::load(&base_directory(model)?)?),
         ModelSection::Shape(shape) => {
             let config = config(recipe, tokenizer)?;
             Ok(Decoder::new(config, shape.initializer_range, recipe.seed)?)
@@ -376,7 +390,7 @@ fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> 
 
 fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> {
     let shape = match &recipe.model {
-        ModelSection::Directory(model) => return Ok(Config::load(&model.path)?),
+        ModelSection::Directory(model) => return Ok(Config::load(&base_directory(model)?)?),
         ModelSection::Shape(shape) => shape,
     };
     Ok(Config {

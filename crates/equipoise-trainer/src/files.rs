@@ -9,6 +9,7 @@ use equipoise_data::{
 };
 
 use crate::TrainError;
+use crate::assembly::base_directory;
 use crate::recipe::{self, DataSection, Deduplicate, FilterSection, ModelSection, SourceSection};
 
 /// Reads the problems of a resolved section. `seed` and `model` are the run's.
@@ -70,7 +71,7 @@ fn chat(
     };
     let template = match (name.as_str(), model) {
         (recipe::OWN_TEMPLATE, ModelSection::Directory(model)) => {
-            ChatTemplate::from_model_directory(&model.path)?
+            ChatTemplate::from_model_directory(base_directory(model)?)?
         }
         (recipe::OWN_TEMPLATE, ModelSection::Shape(_)) => {
             return Err(TrainError::Assembly(

@@ -171,6 +171,37 @@ fn an_adapter_from_a_checkpoint_to_a_merged_model() {
     }
 }
 
+/// `recipes/lora.toml`, on a smaller base and in fewer steps.
+#[test]
+fn a_run_is_the_base_of_an_adapter() {
+    let (home, _) = trained(&[]);
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/lora.toml");
+    let recipe = recipe.to_str().unwrap();
+    let shorter = [
+        "data.held_out=16",
+        "data.arithmetic={operands=[2,2],max_value=9,operators='+'}",
+        "sampler.max_new_tokens=24",
+        "stage.rl.steps=6",
+        "stage.rl.prompts_per_step=4",
+    ];
+    let mut arguments = vec!["train", recipe];
+    arguments.extend(shorter.iter().flat_map(|set| ["--set", set]));
+    home.call(&arguments)
+        .failed(&["model.path", "runs/arithmetic", "nor a run with a checkpoint"]);
+    arguments.extend(["--set", "model.path=runs/tiny"]);
+    let out = home.call(&arguments).succeeded().out;
+    assert!(out.contains("adapter    rank 8, scale 2.000"), "{out}");
+
+    // PEFT finds the base where the run found it.
+    let last = newest_checkpoint(&home.path("runs/lora"));
+    let config = fs::read_to_string(last.join("adapter/adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let base = home.path(config["base_model_name_or_path"].as_str().unwrap());
+    assert_eq!(base, newest_checkpoint(&home.run()));
+    home.call(&["eval", "runs/lora", "--problems", "8"])
+        .succeeded();
+}
+
 /// More tokens than the model has embeddings for.
 #[test]
 fn a_tokenizer_that_does_not_fit_is_refused_before_anything_is_written() {

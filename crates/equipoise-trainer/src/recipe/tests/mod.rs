@@ -2,6 +2,7 @@
 
 mod choices;
 mod files;
+mod pages;
 mod ranges;
 mod verifier;
 
