@@ -355,7 +355,10 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
         return Ok(Tokenizer::load(path, None)?);
     }
     if let ModelSection::Directory(model) = &recipe.model {
-        return Ok(Tokenizer::load(tokenizer_file(&base_directory(model)?), None)?);
+        return Ok(Tokenizer::load(
+            tokenizer_file(&base_directory(model)?),
+            None,
+        )?);
     }
     match task {
         Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
