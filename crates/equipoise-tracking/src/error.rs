@@ -40,6 +40,20 @@ pub enum TrackingError {
         /// The offset the checkpoint names, in bytes.
         offset: u64,
     },
+    /// A file has fewer lines than a checkpoint says.
+    #[error(
+        "{} has {lines} whole lines, but the checkpoint was saved when it had {count}: records are \
+         missing; restore the file, resume from an older checkpoint, or start a new run",
+        path.display()
+    )]
+    TooFewLines {
+        /// The file.
+        path: PathBuf,
+        /// Its lines, but for one that a crash left unfinished.
+        lines: u64,
+        /// The number the checkpoint names.
+        count: u64,
+    },
     /// The place where a checkpoint says a file continues is in the middle of a line.
     #[error(
         "byte {offset} of {} is inside a line, but the checkpoint says that a record starts there: \

@@ -1,7 +1,7 @@
 //! The records of a run as JSON lines in its directory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,16 @@ pub const TIMINGS_FILE: &str = "timings.jsonl";
 /// The file of the sampled completions in a run's directory.
 pub const COMPLETIONS_FILE: &str = "completions.jsonl";
 
-/// How many bytes of each file are complete: what a checkpoint saves, and where a resumed run goes
-/// on. The default is a run that has recorded nothing.
+/// How much of each file is complete: what a checkpoint saves, and where a resumed run goes on. The
+/// default is a run that has recorded nothing.
+///
+/// It does not depend on the clock: how many bytes a timing takes does, how many timings there are does
+/// not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Positions {
     /// Bytes of [`METRICS_FILE`].
     pub metrics: u64,
-    /// Bytes of [`TIMINGS_FILE`].
+    /// Lines of [`TIMINGS_FILE`].
     pub timings: u64,
     /// Bytes of [`COMPLETIONS_FILE`].
     pub completions: u64,
@@ -37,6 +40,7 @@ pub struct Positions {
 pub struct JsonlTracker {
     metrics: Lines,
     timings: Lines,
+    timing_lines: u64,
     completions: Lines,
 }
 
@@ -54,32 +58,34 @@ impl JsonlTracker {
                 return Err(TrackingError::Exists { path });
             }
         }
-        Self::open(dir, Positions::default())
+        Self::open(dir, Positions::default(), 0)
     }
 
-    /// Goes on with the records of an interrupted run: each file is cut to its length at the
+    /// Goes on with the records of an interrupted run: each file is cut to what it was at the
     /// checkpoint, which removes the records of later steps and a line that a crash left
     /// unfinished.
     ///
     /// # Errors
-    /// [`TrackingError::TooShort`] if a file is shorter than that, [`TrackingError::NotALine`] if
-    /// no record ends there; both are found before any file is changed. [`TrackingError::Io`] if a
-    /// file cannot be read or cut.
+    /// [`TrackingError::TooShort`] or [`TrackingError::TooFewLines`] if a file is shorter than that,
+    /// [`TrackingError::NotALine`] if no record ends there; all are found before any file is changed.
+    /// [`TrackingError::Io`] if a file cannot be read or cut.
     pub fn resume(dir: &Path, positions: Positions) -> Result<Self, TrackingError> {
         for (name, offset) in [
             (METRICS_FILE, positions.metrics),
-            (TIMINGS_FILE, positions.timings),
             (COMPLETIONS_FILE, positions.completions),
         ] {
             check_border(dir.join(name), offset)?;
         }
-        Self::open(dir, positions)
+        let timings = end_of_line(dir.join(TIMINGS_FILE), positions.timings)?;
+        Self::open(dir, positions, timings)
     }
 
-    fn open(dir: &Path, positions: Positions) -> Result<Self, TrackingError> {
+    /// `timings` is the length in bytes that `positions` says in lines.
+    fn open(dir: &Path, positions: Positions, timings: u64) -> Result<Self, TrackingError> {
         Ok(Self {
             metrics: Lines::open(dir.join(METRICS_FILE), positions.metrics)?,
-            timings: Lines::open(dir.join(TIMINGS_FILE), positions.timings)?,
+            timings: Lines::open(dir.join(TIMINGS_FILE), timings)?,
+            timing_lines: positions.timings,
             completions: Lines::open(dir.join(COMPLETIONS_FILE), positions.completions)?,
         })
     }
@@ -94,7 +100,7 @@ impl JsonlTracker {
         first_error(self.files().map(|lines| lines.sync()))?;
         Ok(Positions {
             metrics: self.metrics.offset,
-            timings: self.timings.offset,
+            timings: self.timing_lines,
             completions: self.completions.offset,
         })
     }
@@ -108,7 +114,11 @@ impl Tracker for JsonlTracker {
     fn record(&mut self, event: &Event<'_>) -> Result<(), TrackingError> {
         match event {
             Event::Metrics(record) => self.metrics.write(&record.stage, record.step, record),
-            Event::Timing(record) => self.timings.write(&record.stage, record.step, record),
+            Event::Timing(record) => {
+                self.timings.write(&record.stage, record.step, record)?;
+                self.timing_lines += 1;
+                Ok(())
+            }
             Event::Completion(record) => self.completions.write(&record.stage, record.step, record),
             Event::Note(_) => Ok(()),
         }
@@ -187,6 +197,38 @@ fn length(path: &Path) -> Result<u64, TrackingError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(TrackingError::io("read", path)(error)),
     }
+}
+
+/// Where line `count` of a file ends, in bytes.
+fn end_of_line(path: PathBuf, count: u64) -> Result<u64, TrackingError> {
+    if count == 0 {
+        return Ok(0);
+    }
+    let (mut lines, mut end) = (0, 0);
+    let mut scan = || -> io::Result<()> {
+        let mut reader = BufReader::new(File::open(&path)?);
+        let mut line = Vec::new();
+        while lines < count {
+            line.clear();
+            reader.read_until(b'\n', &mut line)?;
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            lines += 1;
+            end += line.len() as u64;
+        }
+        Ok(())
+    };
+    match scan() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(TrackingError::io("read", &path)(error));
+        }
+        _ => {}
+    }
+    if lines < count {
+        return Err(TrackingError::TooFewLines { path, lines, count });
+    }
+    Ok(end)
 }
 
 /// Checks that a record ends at `offset`.

@@ -95,6 +95,25 @@ fn a_resumed_run_has_the_bytes_of_an_uninterrupted_one() {
     }
 }
 
+/// A slower clock writes longer timings, and a checkpoint does not notice.
+#[test]
+fn positions_do_not_depend_on_the_clock() {
+    let positions = |clock: f64| {
+        let dir = tempdir().unwrap();
+        let mut tracker = JsonlTracker::create(dir.path()).unwrap();
+        (0..3).for_each(|step| record_step(&mut tracker, step, clock));
+        let positions = tracker.positions().unwrap();
+        (3..5).for_each(|step| record_step(&mut tracker, step, clock));
+        drop(tracker);
+        JsonlTracker::resume(dir.path(), positions).unwrap();
+        assert_eq!(read(dir.path(), TIMINGS_FILE).lines().count(), 3);
+        positions
+    };
+    let short = positions(1.0);
+    assert_eq!(short.timings, 3);
+    assert_eq!(short, positions(12345.678));
+}
+
 #[test]
 fn a_run_without_a_checkpoint_starts_again_at_nothing() {
     let dir = tempdir().unwrap();
@@ -126,6 +145,16 @@ fn a_file_that_lost_records_is_refused_and_nothing_is_changed() {
     assert!(matches!(error, TrackingError::TooShort { .. }));
     let message = error.to_string();
     assert!(message.contains(COMPLETIONS_FILE) && message.contains("older checkpoint"));
+    assert_eq!(read(dir.path(), METRICS_FILE), before);
+
+    positions.completions = 0;
+    positions.timings += 1;
+    let error = JsonlTracker::resume(dir.path(), positions).err().unwrap();
+    let message = error.to_string();
+    assert!(
+        message.contains("timings.jsonl has 3 whole lines") && message.contains("had 4"),
+        "{message}"
+    );
     assert_eq!(read(dir.path(), METRICS_FILE), before);
 }
 

@@ -18,7 +18,7 @@ use crate::recipe::{self, DataSource, ModelSection, Recipe, VerifierKind, Verifi
 use crate::reward_model;
 use crate::saved::{
     ADAPTER, BASE, BASE_HASH, base_hash, check_base, companions, load_policy, policy_config,
-    tokenizer_file,
+    start_directory, tokenizer_file,
 };
 
 const THINK: &str = "<think>";
@@ -39,10 +39,11 @@ pub struct Assembly {
     pub decoder: Decoder,
     /// What lay beside the model it started from: tokenizer, chat template, generation settings.
     pub sidecars: Arc<Sidecars>,
+    /// The directory of what an adapter is trained on: the recipe's model, or where a run has saved one
+    /// that was drawn.
+    base: Option<PathBuf>,
     /// The hash of what an adapter's training leaves as it is, once it has been asked for.
     base_hash: Arc<OnceLock<String>>,
-    /// Where a run has saved the base of its adapter, if the recipe names no directory with it.
-    base_directory: Option<PathBuf>,
 }
 
 /// What a run has beside its weights: enough to tell its size before anything large exists.
@@ -91,7 +92,7 @@ impl Assembly {
             decoder = decoder.with_adapter(&lora.config(), recipe.seed)?;
         }
         let sidecars = match &recipe.model {
-            ModelSection::Directory(model) => Sidecars::read(&model.path)?,
+            ModelSection::Directory(model) => Sidecars::read(&start_directory(model)?)?,
             ModelSection::Shape(_) => Sidecars::default(),
         };
         Self::with_parts(recipe, task, tokenizer, decoder, sidecars)
@@ -131,7 +132,12 @@ impl Assembly {
             .with_activation_checkpointing(recipe.engine.activation_checkpointing);
         check_vocabulary(decoder.config(), &tokenizer)?;
         let tokenizer = Arc::new(tokenizer);
+        let base = match (&recipe.model, &recipe.lora) {
+            (ModelSection::Directory(model), Some(_)) => Some(start_directory(model)?),
+            _ => None,
+        };
         Ok(Self {
+            base,
             source: source(&recipe, task, &tokenizer)?,
             verifier: verifier(&recipe, &tokenizer)?,
             tokenizer,
@@ -139,7 +145,6 @@ impl Assembly {
             sidecars: Arc::new(sidecars),
             recipe: Arc::new(recipe),
             base_hash: Arc::default(),
-            base_directory: None,
         })
     }
 
@@ -160,10 +165,9 @@ impl Assembly {
             return self.save_whole(&self.decoder, directory);
         }
         self.save_whole(&self.decoder.merged()?, directory)?;
-        let base = match (&self.recipe.model, &self.base_directory) {
-            (ModelSection::Directory(model), _) => model.path.clone(),
-            (ModelSection::Shape(_), Some(saved)) => saved.clone(),
-            (ModelSection::Shape(_), None) => {
+        let base = match &self.base {
+            Some(base) => base.clone(),
+            None => {
                 let beside = directory.join(BASE);
                 self.save_whole(&self.decoder.without_adapter(), &beside)?;
                 beside
@@ -200,7 +204,7 @@ impl Assembly {
         if !directory.join("config.json").is_file() {
             self.save_whole(&self.decoder.without_adapter(), &directory)?;
         }
-        self.base_directory = Some(directory);
+        self.base = Some(directory);
         Ok(())
     }
 
@@ -305,7 +309,10 @@ fn tokenizer(recipe: &Recipe, task: Option<&dyn Task>) -> Result<Tokenizer, Trai
         return Ok(Tokenizer::load(path, None)?);
     }
     if let ModelSection::Directory(model) = &recipe.model {
-        return Ok(Tokenizer::load(tokenizer_file(&model.path)?, None)?);
+        return Ok(Tokenizer::load(
+            tokenizer_file(&start_directory(model)?)?,
+            None,
+        )?);
     }
     match task {
         Some(task) => Ok(Tokenizer::from_alphabet(&task.alphabet(), EOS)?),
@@ -339,8 +346,9 @@ fn check_vocabulary(config: &Config, tokenizer: &Tokenizer) -> Result<(), TrainE
 fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> {
     match &recipe.model {
         ModelSection::Directory(model) => {
-            policy_config(&model.path)?;
-            Ok(Decoder::load(&model.path)?)
+            let directory = start_directory(model)?;
+            policy_config(&directory)?;
+            Ok(Decoder::load(&directory)?)
         }
         ModelSection::Shape(shape) => {
             let config = config(recipe, tokenizer)?;
@@ -351,7 +359,7 @@ fn model(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Decoder, TrainError> 
 
 fn config(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Config, TrainError> {
     let shape = match &recipe.model {
-        ModelSection::Directory(model) => return policy_config(&model.path),
+        ModelSection::Directory(model) => return policy_config(&start_directory(model)?),
         ModelSection::Shape(shape) => shape,
     };
     Ok(Config {

@@ -6,9 +6,11 @@
 //!     model.safetensors
 //!     tokenizer.json
 //!     optimizer.safetensors         moments and step count
-//!     state.json                    progress, recipe, record positions, a hash of every file above and
-//!                                   of itself
+//!     state.json                    progress, recipe, record positions, a hash of every file above, of
+//!                                   the files the run reads its problems from, and of itself
 //! ```
+//!
+//! Nothing in it depends on the clock: the same step of the same run has the same bytes.
 //!
 //! It is written under a temporary name and renamed, so a directory with this name is whole. One that
 //! replaces another of the same name has it moved aside first; stopped in between, that one still
@@ -27,7 +29,7 @@ use crate::TrainError;
 const FOLDER: &str = "checkpoints";
 const STATE: &str = "state.json";
 /// Of the layout above.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// How many checkpoints are kept besides the last of each finished stage.
 const KEPT: usize = 2;
 
@@ -61,10 +63,19 @@ pub struct Checkpoint {
     pub positions: Positions,
     /// The resolved recipe, in TOML.
     pub recipe: String,
+    /// The BLAKE3 hash of every file that the run reads again when it is resumed, by the name it has in
+    /// the recipe.
+    pub inputs: BTreeMap<String, String>,
     /// The BLAKE3 hash of every other file.
     pub files: BTreeMap<String, String>,
     /// The BLAKE3 hash of this file with nothing here.
     pub seal: String,
+}
+
+/// What all layouts of `state.json` have.
+#[derive(Deserialize)]
+struct Layout {
+    format: u32,
 }
 
 impl Checkpoint {
@@ -74,6 +85,7 @@ impl Checkpoint {
         finished: bool,
         positions: Positions,
         recipe: String,
+        inputs: BTreeMap<String, String>,
     ) -> Self {
         Self {
             format: FORMAT,
@@ -81,6 +93,7 @@ impl Checkpoint {
             finished,
             positions,
             recipe,
+            inputs,
             files: BTreeMap::new(),
             seal: String::new(),
         }
@@ -138,14 +151,16 @@ impl Checkpoint {
         };
         let path = directory.join(STATE);
         let text = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
-        let state: Self = serde_json::from_str(&text)
-            .map_err(|error| fail(format!("{STATE} is damaged ({error}); {ADVICE}")))?;
-        if state.format != FORMAT {
-            let found = state.format;
+        let damaged = |error| fail(format!("{STATE} is damaged ({error}); {ADVICE}"));
+        // Before the rest, which another layout need not have.
+        let Layout { format } = serde_json::from_str(&text).map_err(damaged)?;
+        if format != FORMAT {
             return Err(fail(format!(
-                "it has layout {found}, and this version reads {FORMAT}"
+                "it has layout {format}, and this version reads {FORMAT}: use the version that wrote it, or \
+                 start a new run"
             )));
         }
+        let state: Self = serde_json::from_str(&text).map_err(damaged)?;
         if state.hash(directory)? != state.seal {
             return Err(fail(format!("{STATE} is not as it was written; {ADVICE}")));
         }
@@ -339,14 +354,19 @@ fn hashes(directory: &Path) -> Result<BTreeMap<String, String>, TrainError> {
             found.extend(inside.map(|(file, hash)| (format!("{name}/{file}"), hash)));
             continue;
         }
-        let file = fs::File::open(&path).map_err(TrainError::file("read", &path))?;
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update_reader(file)
-            .map_err(TrainError::file("read", &path))?;
-        found.insert(name, hasher.finalize().to_hex().to_string());
+        found.insert(name, hash_file(&path)?);
     }
     Ok(found)
+}
+
+/// The BLAKE3 hash of a file.
+pub(crate) fn hash_file(path: &Path) -> Result<String, TrainError> {
+    let file = fs::File::open(path).map_err(TrainError::file("read", path))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update_reader(file)
+        .map_err(TrainError::file("read", path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 #[cfg(test)]
@@ -354,7 +374,13 @@ mod tests {
     use super::*;
 
     fn write(run: &Path, name: &str) -> PathBuf {
-        let state = Checkpoint::new(Progress::default(), false, Positions::default(), "r".into());
+        let state = Checkpoint::new(
+            Progress::default(),
+            false,
+            Positions::default(),
+            "r".into(),
+            BTreeMap::new(),
+        );
         let fill = |directory: &Path| {
             let path = directory.join("weights");
             fs::write(&path, b"1234").map_err(TrainError::file("write", &path))
@@ -376,6 +402,14 @@ mod tests {
         let error = Checkpoint::read(&path).unwrap_err().to_string();
         assert!(
             error.contains("state.json is not as it was written"),
+            "{error}"
+        );
+        let other = state.replace("\"format\": 2", "\"format\": 1");
+        let other = other.replace("\"inputs\": {},", "");
+        fs::write(path.join(STATE), other).unwrap();
+        let error = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("it has layout 1, and this version reads 2"),
             "{error}"
         );
         fs::write(path.join(STATE), state).unwrap();

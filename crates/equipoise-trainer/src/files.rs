@@ -10,6 +10,7 @@ use equipoise_data::{
 
 use crate::TrainError;
 use crate::recipe::{self, DataSection, Deduplicate, FilterSection, ModelSection, SourceSection};
+use crate::saved::start_directory;
 
 /// Reads the problems of a resolved section. `seed` and `model` are the run's.
 pub(crate) fn problems(
@@ -70,7 +71,7 @@ fn chat(
     };
     let template = match (name.as_str(), model) {
         (recipe::OWN_TEMPLATE, ModelSection::Directory(model)) => {
-            ChatTemplate::from_model_directory(&model.path)?
+            ChatTemplate::from_model_directory(start_directory(model)?)?
         }
         (recipe::OWN_TEMPLATE, ModelSection::Shape(_)) => {
             return Err(TrainError::Assembly(

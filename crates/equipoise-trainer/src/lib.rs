@@ -9,6 +9,7 @@ mod gradient;
 mod learner;
 mod preflight;
 pub mod recipe;
+mod resume;
 mod reward_model;
 mod rl;
 mod run;

@@ -14,6 +14,7 @@
 //!     learning-curve.svg    the two most important ones as a picture
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ use equipoise_tracking::{Event, JsonlTracker, Positions, Tracker, TrackingError,
 use crate::checkpoint::{self, Checkpoint, Progress, check_seal, newest, seal};
 use crate::learner::{Learner, StepReport};
 use crate::recipe::{self, Recipe, Stage};
+use crate::resume::{inputs, same_inputs, same_recipe};
 use crate::{Assembly, Rl, Sft, TrainError, preflight};
 
 /// The optimiser's state inside a checkpoint.
@@ -55,6 +57,8 @@ pub struct Run {
     directory: PathBuf,
     progress: Progress,
     recorder: JsonlTracker,
+    /// The hashes of the files it reads its problems from.
+    inputs: BTreeMap<String, String>,
     /// The checkpoint to load the stage's state from, after a resume in the middle of it.
     resumed_from: Option<PathBuf>,
     finished: bool,
@@ -78,6 +82,7 @@ impl Run {
         let text = recipe.to_toml()?;
         let mut assembly = Assembly::new(recipe)?;
         preflight::check(&assembly)?;
+        let inputs = inputs(&assembly.recipe)?;
         let recorder = JsonlTracker::create(directory)?;
         write(&recipe_file, text.as_bytes())?;
         assembly.keep_base(directory)?;
@@ -86,6 +91,7 @@ impl Run {
             directory: directory.to_owned(),
             progress: Progress::default(),
             recorder,
+            inputs,
             resumed_from: None,
             finished: false,
         })
@@ -95,11 +101,13 @@ impl Run {
     /// yet. What was recorded after the checkpoint is cut off and done again.
     ///
     /// # Errors
-    /// If the directory holds no run, the recipe is another one, or the checkpoint is damaged.
+    /// If the directory holds no run, the recipe or a file that problems come from is another one, or the
+    /// checkpoint is damaged.
     pub fn resume(recipe: Recipe, directory: &Path) -> Result<Self, TrainError> {
         let path = directory.join(RECIPE_FILE);
         let saved = fs::read_to_string(&path).map_err(TrainError::file("read", &path))?;
-        same_recipe(&saved, &recipe.to_toml()?, directory)?;
+        same_recipe(&saved, &recipe, directory)?;
+        let inputs = inputs(&recipe)?;
         let Some(checkpoint) = newest(directory)? else {
             let mut assembly = Assembly::new(recipe)?;
             assembly.keep_base(directory)?;
@@ -108,12 +116,14 @@ impl Run {
                 directory: directory.to_owned(),
                 progress: Progress::default(),
                 recorder: JsonlTracker::resume(directory, Positions::default())?,
+                inputs,
                 resumed_from: None,
                 finished: false,
             });
         };
         let state = Checkpoint::read(&checkpoint)?;
-        same_recipe(&state.recipe, &saved, &checkpoint)?;
+        same_recipe(&state.recipe, &recipe, &checkpoint)?;
+        same_inputs(&state.inputs, &inputs, &checkpoint)?;
         let mut assembly = Assembly::with_model(recipe, &checkpoint)?;
         assembly.keep_base(directory)?;
         Ok(Self {
@@ -121,6 +131,7 @@ impl Run {
             directory: directory.to_owned(),
             progress: state.progress,
             recorder: JsonlTracker::resume(directory, state.positions)?,
+            inputs,
             resumed_from: Some(checkpoint),
             finished: state.finished,
         })
@@ -274,7 +285,13 @@ impl Run {
     ) -> Result<PathBuf, TrainError> {
         let positions = self.recorder.positions()?;
         let recipe = self.assembly.recipe.to_toml()?;
-        let state = Checkpoint::new(self.progress, self.finished, positions, recipe);
+        let state = Checkpoint::new(
+            self.progress,
+            self.finished,
+            positions,
+            recipe,
+            self.inputs.clone(),
+        );
         state.write(&self.directory, name, |directory| {
             self.assembly.save_model(directory)?;
             learner.save(directory)
@@ -339,24 +356,6 @@ fn checkpoint_every(stage: &Stage) -> u64 {
         Stage::Sft(stage) => stage.checkpoint_every,
         Stage::Rl(stage) => stage.checkpoint_every,
     }
-}
-
-/// Refuses to go on with another recipe, naming the first line that differs.
-fn same_recipe(saved: &str, given: &str, path: &Path) -> Result<(), TrainError> {
-    if saved == given {
-        return Ok(());
-    }
-    let mut pairs = saved.lines().zip(given.lines());
-    let (was, is) = pairs
-        .find(|(a, b)| a != b)
-        .unwrap_or(("(shorter)", "(longer)"));
-    Err(TrainError::Checkpoint {
-        path: path.to_owned(),
-        reason: format!(
-            "it belongs to another recipe: there `{was}`, here `{is}`. Resume with the same recipe \
-             and overrides, or start a new run with --set name=…"
-        ),
-    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {

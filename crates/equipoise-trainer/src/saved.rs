@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use equipoise_models::{Config, Decoder, OutputHeads, adapter_base, finish_save};
 
 use crate::TrainError;
+use crate::recipe::ModelDirectory;
 
 /// The directory of an adapter within a checkpoint.
 pub(crate) const ADAPTER: &str = "adapter";
@@ -35,6 +36,15 @@ pub fn model_directory(path: &Path) -> Result<PathBuf, TrainError> {
             path.display()
         ))),
     }
+}
+
+/// Where the model that a recipe starts from is. For a run that has gone on meanwhile that is another
+/// place than before; an adapter's hash of its base then tells.
+pub(crate) fn start_directory(model: &ModelDirectory) -> Result<PathBuf, TrainError> {
+    model_directory(&model.path).map_err(|error| match error {
+        TrainError::Assembly(reason) => TrainError::Assembly(format!("model.path: {reason}")),
+        other => other,
+    })
 }
 
 /// Where the tokenizer of a saved model is. An adapter without one has its base's.

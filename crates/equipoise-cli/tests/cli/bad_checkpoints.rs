@@ -91,23 +91,44 @@ fn records_that_do_not_fit_the_checkpoint() {
 fn another_recipe_cannot_resume_a_run() {
     let home = finished();
     let before = snapshot(&home.run());
-    for (set, was, is) in [
+    for (set, difference) in [
         (
             "model.hidden_size=64",
-            "hidden_size = 32",
-            "hidden_size = 64",
+            "model.hidden_size is 32 there and 64 here",
         ),
-        ("seed=1", "seed = 0", "seed = 1"),
+        ("seed=1", "seed is 0 there and 1 here"),
         (
             "stage.rl.aggregation=token_mean",
-            "\"balanced\"",
-            "\"token_mean\"",
+            "stage.rl.aggregation is \"balanced\" there and \"token_mean\" here",
         ),
     ] {
         let said = home.train(&["--resume", "--set", set]);
-        said.failed(&["runs/tiny", "another recipe", was, is, "--set name="]);
+        said.failed(&["runs/tiny", "another recipe", difference, "--set name="]);
     }
     assert!(snapshot(&home.run()) == before);
+}
+
+/// What a run's `recipe.toml` says counts, not how it is written.
+#[test]
+fn comments_and_order_of_a_recipe_may_change() {
+    let home = Home::new();
+    home.train(&["--set", "stage.rl.steps=2"]).succeeded();
+    let path = home.run().join("recipe.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("[sampler]").unwrap();
+    let (sampler, after) = rest.split_once("\n[").unwrap();
+    let moved = format!("{before}[{after}\n# Completions are short.\n[sampler]{sampler}\n");
+    fs::write(&path, moved).unwrap();
+    let resume = ["--resume", "--set", "stage.rl.steps=2"];
+    home.train(&resume).succeeded();
+
+    fs::write(
+        &path,
+        text.replace("max_new_tokens = 24", "max_new_tokens = 23"),
+    )
+    .unwrap();
+    home.train(&resume)
+        .failed(&["sampler.max_new_tokens is 23 there and 24 here"]);
 }
 
 #[test]

@@ -24,7 +24,8 @@ fn records(run: &Path, stage: &str) -> Vec<Value> {
 fn layers_computed_again_change_no_byte() {
     let (kept, _) = trained(&[]);
     let (again, _) = trained(&["--set", "engine.activation_checkpointing=true"]);
-    Result::of(&kept.run()).assert_same(&Result::of(&again.run()));
+    let result = |home: &Home| Result::of(&home.run()).without_state();
+    result(&kept).assert_same(&result(&again));
 }
 
 #[test]
@@ -151,10 +152,7 @@ fn an_adapter_from_a_checkpoint_to_a_merged_model() {
     }
     train(&["--resume"]);
     let again = snapshot(&newest_checkpoint(&run));
-    // state.json says how long the run took.
-    let differs = |name: &&std::path::PathBuf| {
-        !name.ends_with("state.json") && whole.get(*name) != again.get(*name)
-    };
+    let differs = |name: &&std::path::PathBuf| whole.get(*name) != again.get(*name);
     let names: Vec<_> = whole.keys().chain(again.keys()).filter(differs).collect();
     assert!(names.is_empty(), "after a resume differ {names:?}");
     assert!(metrics == fs::read(run.join("metrics.jsonl")).unwrap());
@@ -169,6 +167,40 @@ fn an_adapter_from_a_checkpoint_to_a_merged_model() {
         home.call(arguments)
             .failed(&["are not those that the adapter was trained on"]);
     }
+}
+
+/// `recipes/lora.toml`, on a smaller base and in fewer steps.
+#[test]
+fn a_run_is_the_base_of_an_adapter() {
+    let (home, _) = trained(&[]);
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/lora.toml");
+    let recipe = recipe.to_str().unwrap();
+    let shorter = [
+        "data.held_out=16",
+        "data.arithmetic={operands=[2,2],max_value=9,operators='+'}",
+        "sampler.max_new_tokens=24",
+        "stage.rl.steps=6",
+        "stage.rl.prompts_per_step=4",
+    ];
+    let mut arguments = vec!["train", recipe];
+    arguments.extend(shorter.iter().flat_map(|set| ["--set", set]));
+    home.call(&arguments).failed(&[
+        "model.path",
+        "runs/arithmetic",
+        "nor a run with a checkpoint",
+    ]);
+    arguments.extend(["--set", "model.path=runs/tiny"]);
+    let out = home.call(&arguments).succeeded().out;
+    assert!(out.contains("adapter    rank 8, scale 2.000"), "{out}");
+
+    // PEFT finds the base where the run found it.
+    let last = newest_checkpoint(&home.path("runs/lora"));
+    let config = fs::read_to_string(last.join("adapter/adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let base = home.path(config["base_model_name_or_path"].as_str().unwrap());
+    assert_eq!(base, newest_checkpoint(&home.run()));
+    home.call(&["eval", "runs/lora", "--problems", "8"])
+        .succeeded();
 }
 
 /// More tokens than the model has embeddings for.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::home::Home;
+use crate::home::{Home, newest_checkpoint, snapshot};
 
 const SHARED: &str = r#"
 name = "file"
@@ -87,6 +87,41 @@ fn prompts() {
     // The record of a completion says which line its problem comes from, by number and text.
     let records = fs::read_to_string(home.path("runs/file/completions.jsonl")).unwrap();
     assert_eq!(records.lines().count(), 3 * 8);
+}
+
+/// Problems that change between kill and resume would silently make another run.
+#[test]
+fn a_file_that_was_edited_is_not_taken_up_again() {
+    let home = Home::new();
+    let mut rows = String::new();
+    for (a, b) in sums() {
+        let sum = a + b;
+        writeln!(
+            rows,
+            r#"{{"prompt": "{a}+{b}=", "answer": {sum}, "completion": "{sum}"}}"#
+        )
+        .unwrap();
+    }
+    let path = home.write("problems.jsonl", &rows);
+    let data = "[data]\npath = \"problems.jsonl\"\ntokenizer = \"bytes\"\nheld_out = 8\n";
+    home.write("file.toml", &format!("{SHARED}{data}"));
+    home.call(&["train", "file.toml"]).succeeded();
+    let last = newest_checkpoint(&home.path("runs/file"));
+    let whole = snapshot(&last);
+    fs::remove_dir_all(&last).unwrap();
+
+    fs::write(&path, rows.replace("4+9=", "4+8=")).unwrap();
+    let said = home.call(&["train", "file.toml", "--resume"]);
+    said.failed(&[
+        "problems.jsonl has changed since the run began",
+        "--set name=",
+    ]);
+    fs::remove_file(&path).unwrap();
+    home.call(&["train", "file.toml", "--resume"])
+        .failed(&["problems.jsonl", "No such file"]);
+    fs::write(&path, &rows).unwrap();
+    home.call(&["train", "file.toml", "--resume"]).succeeded();
+    assert!(whole == snapshot(&last), "the checkpoint differs");
 }
 
 #[test]

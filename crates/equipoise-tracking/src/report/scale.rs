@@ -23,7 +23,8 @@ pub(super) struct Scale {
 
 impl Scale {
     /// An axis for `values`, which must be finite. `least` is the shortest span a linear axis may
-    /// have, so that rounding errors of a constant do not fill it.
+    /// have, so that rounding errors of a constant do not fill it. A constant is in the middle of an axis
+    /// as long as it is large, whose ticks can be told from each other.
     pub(super) fn new(values: &[f64], range: Range, least: f64) -> Self {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -35,8 +36,9 @@ impl Scale {
         if !(low.is_finite() && high.is_finite()) {
             (low, high) = (0.0, 1.0);
         }
-        let least = least.max(low.abs().max(high.abs()) * 1e-6);
-        if high - low < least {
+        let largest = low.abs().max(high.abs());
+        if high - low < least.max(largest * 1e-6) {
+            let least = least.max(largest);
             match (low >= 0.0 && low < least, high <= 0.0 && high > -least) {
                 (true, _) => (low, high) = (0.0, low + least),
                 (_, true) => (low, high) = (high - least, 0.0),
@@ -164,6 +166,20 @@ mod tests {
             }
         }
         assert!(Scale::new(&[], Range::Data, 1e-3).ticks.len() >= 2);
+    }
+
+    /// A learning rate that stays as it is: 0.001 is in the middle of 0.0005 to 0.0015.
+    #[test]
+    fn the_axis_of_a_constant_by_hand() {
+        let scale = Scale::new(&[0.001; 40], Range::Data, 1e-12);
+        assert_eq!(scale.ticks.len(), 5);
+        for (tick, expected) in scale.ticks.iter().zip([0.5, 0.75, 1.0, 1.25, 1.5]) {
+            assert!((tick * 1e3 - expected).abs() < 1e-9, "{:?}", scale.ticks);
+        }
+        assert!((scale.position(0.001) - 0.5).abs() < 1e-9);
+        // What differs by more than rounding fills its axis as before.
+        let scale = Scale::new(&[0.001, 0.00101], Range::Data, 1e-12);
+        assert!(scale.position(0.00101) - scale.position(0.001) > 0.6);
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Unit {
         }
     }
 
-    /// The labels of axis ticks, all with the same number of decimals unless they are powers.
+    /// The labels of axis ticks, all with the same number of decimals unless they are powers, and as
+    /// many as it takes to tell them apart.
     pub(super) fn ticks(self, ticks: &[f64], are_powers: bool) -> Vec<String> {
         if are_powers {
             return ticks.iter().map(|tick| power(*tick)).collect();
@@ -88,7 +89,15 @@ impl Unit {
         let gap = gaps.fold(f64::INFINITY, f64::min);
         let largest = scaled.clone().fold(0.0, |a: f64, b| a.max(b.abs()));
         if largest >= 1e5 || gap < 1e-3 {
-            return scaled.map(|tick| scientific(tick, 1) + suffix).collect();
+            let labels = |decimals| -> Vec<String> {
+                let each = scaled.clone();
+                each.map(|tick| scientific(tick, decimals) + suffix)
+                    .collect()
+            };
+            let differ = |labels: &Vec<String>| labels.windows(2).all(|pair| pair[0] != pair[1]);
+            // A double has no more than 17 digits.
+            let found = (1..16).map(labels).find(differ);
+            return found.unwrap_or_else(|| labels(16));
         }
         // The decimals that the gap needs: 0.25 two, 0.5 one, 20 none.
         let whole = |decimals: &i32| {
@@ -244,6 +253,14 @@ mod tests {
         assert_eq!(
             Unit::Plain.ticks(&[0.0, 2e-6, 4e-6], false),
             ["0", "2×10⁻⁶", "4×10⁻⁶"]
+        );
+        assert_eq!(
+            Unit::Plain.ticks(&[5.0, 5.000_01, 5.000_02], false),
+            ["5×10⁰", "5.00001×10⁰", "5.00002×10⁰"]
+        );
+        assert_eq!(
+            Unit::Plain.ticks(&[5e-4, 7.5e-4, 1e-3], false),
+            ["5×10⁻⁴", "7.5×10⁻⁴", "1×10⁻³"]
         );
     }
 

@@ -16,11 +16,11 @@ pub enum ModelSection {
     Shape(ModelShape),
 }
 
-/// A model in the layout of Hugging Face.
+/// A model in the layout of Hugging Face, or a run, whose newest checkpoint is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDirectory {
-    /// A directory with `config.json` and `model.safetensors`.
+    /// A directory with `config.json` and `model.safetensors`, or the directory of a run.
     pub path: PathBuf,
 }
 

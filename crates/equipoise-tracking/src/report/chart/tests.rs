@@ -76,6 +76,33 @@ proptest! {
     }
 }
 
+/// The labels of the vertical axis.
+fn axis(chart: &Chart) -> Vec<String> {
+    let scale = chart.frame(SIZE).scale;
+    chart.unit.ticks(&scale.ticks, scale.is_logarithmic())
+}
+
+proptest! {
+    #[test]
+    fn no_two_labels_of_an_axis_are_alike(
+        first in prop_oneof![4 => value(), 1 => Just(3e-4), 1 => Just(1.0), 1 => 1e4..1e7],
+        changes in prop::collection::vec(prop_oneof![3 => Just(0.0), 1 => -1e-4..1e-4], 0..20),
+        range in prop_oneof![Just(Range::Data), Just(Range::Zero), Just(Range::Whole)],
+        is_share: bool,
+    ) {
+        let values = [0.0].into_iter().chain(changes).map(|change| first * (1.0 + change));
+        let run = values.enumerate().map(|(step, value)| (step as f64, value)).collect();
+        let mut chart = chart(vec![run], range, false);
+        if is_share {
+            chart.unit = Unit::Share;
+        }
+        let labels = axis(&chart);
+        prop_assert!(labels.len() >= 2);
+        let alike = labels.windows(2).find(|pair| pair[0] == pair[1]);
+        prop_assert!(alike.is_none(), "{labels:?}");
+    }
+}
+
 #[test]
 fn a_gap_is_not_bridged() {
     let points = [1.0, 2.0, f64::NAN, 3.0, 4.0];

@@ -3,6 +3,7 @@
 mod choices;
 mod engine;
 mod files;
+mod pages;
 mod ranges;
 mod verifier;
 
