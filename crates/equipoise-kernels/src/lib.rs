@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attention;
-pub mod crew;
 pub mod gemm;
 pub mod ops;
 pub mod rows;

@@ -1,9 +1,9 @@
 //! What a program asks of the system: settings of the whole process that make a run faster, for its
-//! first line, files mapped into memory, and fresh memory.
+//! first line, and files mapped into memory.
 
 use std::fs::File;
 use std::io;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, Range};
 
 /// Keeps candle from spreading its own elementwise operations over a second set of threads, which
 /// wait for each other by spinning. The kernels here, and micro-batches side by side, already use
@@ -77,88 +77,9 @@ impl Deref for Mapped {
     }
 }
 
-/// Numbers in pages that come fresh from the system and go back to it as a whole: zeros, each page
-/// of which exists once it is looked at.
-///
-/// For large buffers. An allocator may hand out memory that was used before, and then has to write
-/// the zeros, all of them on the thread that asks; here the system clears a page for the thread that
-/// first writes to it. On Linux it is asked for pages of 2 MiB, which cost less to come by and to find.
-#[derive(Debug)]
-pub struct Pages {
-    map: memmap2::MmapMut,
-    /// Bytes before the first number: up to where a large page can begin.
-    start: usize,
-    length: usize,
-}
-
-/// The size of a large page on x86-64, and on 64-bit Arm with small pages of 4 KiB.
-const LARGE_PAGE: usize = 1 << 21;
-
-impl Pages {
-    /// As many zeros.
-    ///
-    /// # Errors
-    /// If the system has not so much memory.
-    pub fn zeros(length: usize) -> io::Result<Self> {
-        let bytes = length.checked_mul(size_of::<f32>());
-        let size = bytes.and_then(|bytes| bytes.checked_add(LARGE_PAGE));
-        let size = size.ok_or(io::ErrorKind::OutOfMemory)?;
-        let map = memmap2::MmapMut::map_anon(size)?;
-        // That the hint was not taken changes nothing.
-        #[cfg(target_os = "linux")]
-        let _ = map.advise(memmap2::Advice::HugePage);
-        let address = map.as_ptr().addr();
-        Ok(Self {
-            start: address.next_multiple_of(LARGE_PAGE) - address,
-            map,
-            length,
-        })
-    }
-}
-
-impl Deref for Pages {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        // SAFETY: `start` is less than a large page and leads to an address that is a multiple of one,
-        // so that the numbers are aligned; the map is larger by a large page than they are; all its
-        // bytes are initialised, and every pattern of them is a number.
-        unsafe {
-            let first = self.map.as_ptr().add(self.start);
-            std::slice::from_raw_parts(first.cast(), self.length)
-        }
-    }
-}
-
-impl DerefMut for Pages {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as above, and the map is borrowed for writing as long as the numbers are.
-        unsafe {
-            let first = self.map.as_mut_ptr().add(self.start);
-            std::slice::from_raw_parts_mut(first.cast(), self.length)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fresh_pages_are_zeros_that_can_be_written() {
-        for length in [0, 1, 1000, LARGE_PAGE / 4, LARGE_PAGE / 2 + 3] {
-            let mut pages = Pages::zeros(length).unwrap();
-            assert_eq!(pages.len(), length);
-            assert!(pages.iter().all(|&x| x == 0.0));
-            assert_eq!(pages.as_ptr().addr() % LARGE_PAGE, 0);
-            for (at, x) in pages.iter_mut().enumerate() {
-                *x = at as f32;
-            }
-            assert!(pages.iter().enumerate().all(|(at, &x)| x == at as f32));
-        }
-        assert!(Pages::zeros(usize::MAX / 2).is_err());
-        assert!(Pages::zeros(usize::MAX).is_err());
-    }
 
     #[test]
     fn a_map_is_the_file_also_after_its_pages_were_released() {

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use super::half;
 use super::micro::{self, NR, Output, tile_columns, tile_rows};
-use super::together::Grid;
 use super::{KC, MatrixRef, Parallelism, Precision, pack};
 
 /// Inner positions done at a time in bfloat16: as many bytes as in single precision.
@@ -127,54 +126,24 @@ impl Packed {
     /// # Panics
     /// If the shapes do not fit.
     pub fn multiply(&self, a: MatrixRef<'_>, c: &mut [f32], accumulate: bool) {
-        let c = Grid::new(c, a.rows, self.n);
-        // SAFETY: nobody else has any part of the result.
-        unsafe { self.part(a, 0..self.n.div_ceil(tile_columns()), &c, 0, accumulate) };
+        self.part(a, 0..self.n.div_ceil(tile_columns()), c, accumulate);
     }
 
-    /// Whether products are of the operand as it was given.
-    pub(super) fn is_exact(&self) -> bool {
-        self.way == Way::Exact
-    }
-
-    /// The columns of some panels, into those of `c` that are `before` columns further left.
-    ///
-    /// # Safety
-    /// Nobody else may use these columns of `c`.
-    ///
-    /// # Panics
-    /// If the shapes do not fit.
-    pub(super) unsafe fn part(
-        &self,
-        a: MatrixRef<'_>,
-        panels: Range<usize>,
-        c: &Grid<'_>,
-        before: usize,
-        accumulate: bool,
-    ) {
+    /// The columns of some panels: `c` has as many.
+    fn part(&self, a: MatrixRef<'_>, panels: Range<usize>, c: &mut [f32], accumulate: bool) {
         let (m, k) = (a.rows, self.k);
-        assert_eq!(a.columns, k, "inner dimensions");
         let columns = tile_columns();
-        let place = panels.start * columns - before;
-        let width = (self.n.min(panels.end * columns)).saturating_sub(panels.start * columns);
-        assert!(
-            place + width <= c.columns(),
-            "{width} columns from {place} on"
-        );
-        if m == 0 || width == 0 {
-            return;
-        }
-        if k == 0 {
+        let n = self.n.min(panels.end * columns) - panels.start * columns;
+        assert_eq!(a.columns, k, "inner dimensions");
+        assert_eq!(Some(c.len()), m.checked_mul(n), "the result is {m} × {n}");
+        if m == 0 || n == 0 || k == 0 {
             if !accumulate {
-                // SAFETY: passed on.
-                unsafe { c.clear(place..place + width) };
+                c.fill(0.0);
             }
             return;
         }
-        let part = Part { c, m, place, width };
         match self.way {
-            // SAFETY: passed on.
-            Way::Pairs => unsafe { self.by_pairs(a, panels.start, part, accumulate) },
+            Way::Pairs => self.by_pairs(a, panels, n, c, accumulate),
             way => {
                 let widened = way == Way::Widened;
                 let stored = if widened { k.next_multiple_of(2) } else { k };
@@ -185,42 +154,41 @@ impl Packed {
                         true => half::widened_left(a, inner, KC.min(k - inner), &mut buffer),
                         false => pack::left(a, inner, depth, &mut buffer),
                     };
-                    let height = left.height(m);
-                    let tile = |panel, row, out: Output<'_>| {
+                    tiles(c, [m, n], |panel, row, out| {
                         let start = ((panels.start + panel) * stored + inner) * columns;
                         let panel = &self.panels[start..][..depth * columns];
                         let add = accumulate || inner > 0;
                         micro::multiply(left.tile(row), panel, depth, out, add);
-                    };
-                    // SAFETY: passed on.
-                    unsafe { part.tiles(height, tile) };
+                    });
                 }
                 LEFT.set(buffer);
             }
         }
     }
 
-    /// The same by the instruction, from a panel on.
-    ///
-    /// # Safety
-    /// Nobody else may use the part of the result.
-    unsafe fn by_pairs(&self, a: MatrixRef<'_>, first: usize, part: Part<'_>, accumulate: bool) {
-        let k = self.k;
+    /// The same by the instruction.
+    fn by_pairs(
+        &self,
+        a: MatrixRef<'_>,
+        panels: Range<usize>,
+        n: usize,
+        c: &mut [f32],
+        accumulate: bool,
+    ) {
+        let (m, k) = (a.rows, self.k);
         let mut buffer = PAIRS.take();
         for inner in (0..k).step_by(HALF_KC) {
             let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
             let depth = HALF_KC.min(k - inner).div_ceil(2);
-            let tile = |panel, row, out: Output<'_>| {
-                let start = ((first + panel) * k.div_ceil(2) + inner / 2) * NR;
+            tiles(c, [m, n], |panel, row, out| {
+                let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
                 let panel = &self.pairs[start..][..depth * NR];
                 let rows = half::PairRows {
                     data: &left.data[row * left.row_stride..],
                     ..left
                 };
                 half::multiply(rows, panel, depth, out, accumulate || inner > 0);
-            };
-            // SAFETY: passed on.
-            unsafe { part.tiles(tile_rows(), tile) };
+            });
         }
         PAIRS.set(buffer);
     }
@@ -235,9 +203,7 @@ impl Packed {
         let mut parts = vec![0.0; m * n.next_multiple_of(columns)];
         each(&mut parts, m * columns, Parallelism::Pool, |panel, part| {
             let width = columns.min(n - panel * columns);
-            let part = Grid::new(&mut part[..m * width], m, width);
-            // SAFETY: nobody else has this part.
-            unsafe { self.part(a, panel..panel + 1, &part, panel * columns, false) };
+            self.part(a, panel..panel + 1, &mut part[..m * width], false);
         });
         let mut c = vec![0.0; m * n];
         for (part, column) in parts
@@ -253,46 +219,21 @@ impl Packed {
     }
 }
 
-/// Some columns of a result: `width` of them from `place` on, in all `m` rows.
-#[derive(Clone, Copy)]
-struct Part<'a> {
-    c: &'a Grid<'a>,
-    m: usize,
-    place: usize,
-    width: usize,
-}
-
-/// With no more tiles below each other than this, a panel is left so soon that the next one has to be
-/// asked for at once.
-const FEW_TILES: usize = 3;
-
-impl Part<'_> {
-    /// Calls `tile` with every panel, row and place of the part, in tiles of `height` rows.
-    ///
-    /// # Safety
-    /// Nobody else may use the part.
-    unsafe fn tiles(&self, height: usize, tile: impl Fn(usize, usize, Output<'_>)) {
-        let (m, width) = (self.m, tile_columns());
-        let few = m <= FEW_TILES * height;
-        for (panel, column) in (0..self.width).step_by(width).enumerate() {
-            for row in (0..m).step_by(height) {
-                // While a panel meets some rows, the next one is fetched: the last of many rows, so
-                // that it is still near when it is needed, and the first of few, of which there is
-                // more to fetch than to compute.
-                let ahead = match few {
-                    true => row == 0,
-                    false => row + height >= m,
-                };
-                let out = Output {
-                    // SAFETY: passed on; the tiles of a part are disjoint.
-                    data: unsafe { self.c.place(row, self.place + column) },
-                    row_stride: self.c.columns(),
-                    height: height.min(m - row),
-                    width: width.min(self.width - column),
-                    ahead,
-                };
-                tile(panel, row, out);
-            }
+/// Calls `tile` with every panel, row and place of a result.
+fn tiles(c: &mut [f32], [m, n]: [usize; 2], tile: impl Fn(usize, usize, Output<'_>)) {
+    let (height, width) = (tile_rows(), tile_columns());
+    for (panel, column) in (0..n).step_by(width).enumerate() {
+        for row in (0..m).step_by(height) {
+            let out = Output {
+                data: &mut c[row * n + column..],
+                row_stride: n,
+                height: height.min(m - row),
+                width: width.min(n - column),
+                // While a panel meets its last rows, the next one is fetched: with few rows there
+                // is more to fetch than to compute.
+                ahead: row + height >= m,
+            };
+            tile(panel, row, out);
         }
     }
 }

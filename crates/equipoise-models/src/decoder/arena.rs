@@ -6,67 +6,21 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use equipoise_kernels::runtime::Pages;
-
 /// A store of buffers. Clones share it.
 ///
-/// It never holds much more than was in use at once: where it would, a request that no spare buffer
-/// fits first gives spare ones back to the system. Small buffers are scratch memory of each thread.
+/// It never holds much more than was in use at once: a request that no spare buffer fits first gives
+/// spare ones of its size back to the system. Small buffers are scratch memory of each thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Arena(Arc<Mutex<Store>>);
-
-#[derive(Debug, Default)]
-struct Store {
+pub(crate) struct Arena {
     /// Oldest first.
-    spare: VecDeque<Memory>,
-    /// Numbers in spare buffers, in buffers in use, and the most that ever were in use.
-    idle: usize,
-    used: usize,
-    most: usize,
-}
-
-/// Where numbers lie.
-#[derive(Debug)]
-enum Memory {
-    Heap(Vec<f32>),
-    Pages(Pages),
-}
-
-impl Memory {
-    /// Zeros that nobody has to write, if the system can be asked for them.
-    fn fresh(length: usize) -> Self {
-        match Pages::zeros(length) {
-            Ok(pages) => Self::Pages(pages),
-            Err(_) => Self::Heap(vec![0.0; length]),
-        }
-    }
-}
-
-impl Deref for Memory {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        match self {
-            Self::Heap(values) => values,
-            Self::Pages(pages) => pages,
-        }
-    }
-}
-
-impl DerefMut for Memory {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        match self {
-            Self::Heap(values) => values,
-            Self::Pages(pages) => pages,
-        }
-    }
+    spare: Arc<Mutex<VecDeque<Vec<f32>>>>,
 }
 
 /// A buffer that goes back to where it came from. Its contents are whatever was there before.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     /// At least as many numbers as were asked for: what is handed out again is not cleared again.
-    memory: Memory,
+    values: Vec<f32>,
     length: usize,
     /// `None`: the scratch memory of a thread.
     home: Option<Arena>,
@@ -96,21 +50,43 @@ fn scratch(length: usize) -> Vec<f32> {
 }
 
 impl Arena {
-    fn lock(&self) -> MutexGuard<'_, Store> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Vec<f32>>> {
         // A buffer's contents mean nothing, so a panic elsewhere cannot have spoiled them.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A buffer of `length` numbers, to be written before they are read.
     pub(crate) fn take(&self, length: usize) -> Buffer {
-        let (memory, home) = match length < SMALL {
-            true => (Memory::Heap(scratch(length)), None),
-            false => (self.lock().take(length), Some(self.clone())),
-        };
+        if length < SMALL {
+            return Buffer {
+                values: scratch(length),
+                length,
+                home: None,
+            };
+        }
+        let mut spare = self.lock();
+        // The smallest that fits; none more than twice too large, so that a small request does not
+        // occupy what a large one needs.
+        let fit = (0..spare.len())
+            .filter(|&at| (length..=2 * rounded(length)).contains(&spare[at].len()))
+            .min_by_key(|&at| spare[at].len());
+        let found = fit.and_then(|at| spare.remove(at));
+        let values = found.unwrap_or_else(|| {
+            let mut freed = 0;
+            while freed < length {
+                let Some(buffer) = spare.pop_front() else {
+                    break;
+                };
+                freed += buffer.len();
+            }
+            drop(spare);
+            // Zeros that nobody has to write: fresh pages of the system's.
+            vec![0.0; rounded(length)]
+        });
         Buffer {
-            memory,
+            values,
             length,
-            home,
+            home: Some(self.clone()),
         }
     }
 
@@ -122,68 +98,31 @@ impl Arena {
     }
 }
 
-impl Store {
-    fn take(&mut self, length: usize) -> Memory {
-        // The smallest that fits; none more than twice too large, so that a small request does not
-        // occupy what a large one needs.
-        let fit = (0..self.spare.len())
-            .filter(|&at| (length..=2 * rounded(length)).contains(&self.spare[at].len()))
-            .min_by_key(|&at| self.spare[at].len());
-        let memory = match fit.and_then(|at| self.spare.remove(at)) {
-            Some(memory) => {
-                self.idle -= memory.len();
-                memory
-            }
-            None => {
-                let length = rounded(length);
-                let most = self.most.max(self.used + length);
-                while self.idle + self.used + length > most + most / 8 {
-                    let Some(memory) = self.spare.pop_front() else {
-                        break;
-                    };
-                    self.idle -= memory.len();
-                }
-                Memory::fresh(length)
-            }
-        };
-        self.used += memory.len();
-        self.most = self.most.max(self.used);
-        memory
-    }
-
-    fn give(&mut self, memory: Memory) {
-        self.used -= memory.len();
-        self.idle += memory.len();
-        self.spare.push_back(memory);
-    }
-}
-
 impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.memory[..self.length]
+        &self.values[..self.length]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.memory[..self.length]
+        &mut self.values[..self.length]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let memory = std::mem::replace(&mut self.memory, Memory::Heap(Vec::new()));
-        match (&self.home, memory) {
-            (Some(home), memory) => home.lock().give(memory),
-            (None, Memory::Heap(values)) => SCRATCH.with_borrow_mut(|spare| {
+        let values = std::mem::take(&mut self.values);
+        match &self.home {
+            Some(home) => home.lock().push_back(values),
+            None => SCRATCH.with_borrow_mut(|spare| {
                 if spare.len() == KEPT {
                     spare.remove(0);
                 }
                 spare.push(values);
             }),
-            (None, Memory::Pages(_)) => {} // scratch memory is never of pages
         }
     }
 }
@@ -209,36 +148,12 @@ mod tests {
     fn what_fits_nothing_makes_room_first() {
         let arena = Arena::default();
         drop((arena.take(SMALL), arena.take(2 * SMALL), arena.take(10)));
-        assert_eq!(arena.lock().spare.len(), 2, "a small one is the thread's");
+        assert_eq!(arena.lock().len(), 2, "a small one is the thread's");
         let large = arena.take(20 * SMALL);
-        assert_eq!(arena.lock().spare.len(), 1, "an eighth more may be held");
+        assert_eq!(arena.lock().len(), 0, "both were given back");
         drop(large);
-        let other = arena.take(4 * SMALL);
-        let (spare, idle) = (arena.lock().spare.len(), arena.lock().idle);
-        assert_eq!((other.len(), spare, idle), (4 * SMALL, 0, 0));
-    }
-
-    /// The same requests again find everything, whatever the order was.
-    #[test]
-    fn a_second_round_needs_nothing_from_the_system() {
-        let arena = Arena::default();
-        let round = || {
-            let kept: Vec<Buffer> = (0..4).map(|_| arena.take(7 * SMALL)).collect();
-            let wide = arena.take(9 * SMALL);
-            drop(kept);
-            drop((arena.take(3 * SMALL), arena.take(SMALL), wide));
-        };
-        round();
-        let places = || {
-            let store = arena.lock();
-            let mut places: Vec<usize> = store.spare.iter().map(|m| m.as_ptr().addr()).collect();
-            places.sort_unstable();
-            (places, store.used, store.idle)
-        };
-        let before = places();
-        round();
-        assert_eq!(places(), before);
-        assert_eq!(before.1, 0);
+        let other = arena.take(SMALL);
+        assert_eq!((other.len(), arena.lock().len()), (SMALL, 0));
     }
 
     #[test]

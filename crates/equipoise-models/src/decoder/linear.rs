@@ -173,7 +173,7 @@ impl<'a> Input<'a> {
     }
 
     fn adapter_gradient(
-        &self,
+        &mut self,
         linear: &Linear<Numbers<'_>>,
         dy: &[f32],
         dinner: &[f32],
@@ -195,11 +195,7 @@ impl<'a> Input<'a> {
             dropout.apply(kept, keys, adapter.number);
         }
         let x = dropped.as_deref().unwrap_or(self.x);
-        let pack = |narrow: &[f32]| {
-            let narrow = MatrixRef::row_major(narrow, count, rank);
-            Packed::new(narrow, self.precision, Parallelism::Pool)
-        };
-        // Of both products it is the narrow operand that is packed: the wide one is read once.
+        // Both products have `rank` rows and many columns, so it is the wide operand that is packed.
         if let Some(index) = adapter.up.index {
             let down = matrix(&adapter.down).transposed();
             let down = Packed::new(down, self.precision, Parallelism::Pool);
@@ -212,20 +208,32 @@ impl<'a> Input<'a> {
                     down.multiply(x, inner, false);
                     scale(inner, adapter.scale);
                 });
+            let dy = Self::pack(dy, count, outputs, self.precision);
+            let transposed = dy.multiply_few(narrow_of(&inner, count, rank));
             let dup = gradients.buffer(index, outputs * rank);
-            product_of_columns(dy, outputs, &pack(&inner), dup, true);
-        }
-        if let Some(index) = adapter.down.index {
-            let mut transposed = arena.take(self.width * rank);
-            product_of_columns(x, self.width, &pack(dinner), &mut transposed, false);
-            let ddown = gradients.buffer(index, rank * self.width);
-            for (at, row) in ddown.chunks_exact_mut(self.width).enumerate() {
-                for (d, column) in row.iter_mut().zip(transposed.chunks_exact(rank)) {
-                    *d += column[at];
+            for (output, row) in dup.chunks_exact_mut(rank).enumerate() {
+                for (d, transposed) in row.iter_mut().zip(transposed.chunks_exact(outputs)) {
+                    *d += transposed[output];
                 }
             }
         }
+        if let Some(index) = adapter.down.index {
+            let ddown = match (&dropped, &mut self.packed) {
+                // The undropped input is shared by all layers that read it.
+                (None, packed) => packed
+                    .get_or_insert_with(|| Self::pack(self.x, count, self.width, self.precision))
+                    .multiply_few(narrow_of(dinner, count, rank)),
+                (Some(kept), _) => Self::pack(kept, count, self.width, self.precision)
+                    .multiply_few(narrow_of(dinner, count, rank)),
+            };
+            add(gradients.buffer(index, rank * self.width), &ddown);
+        }
     }
+}
+
+/// A matrix of as many rows as the adapter's rank.
+fn narrow_of(x: &[f32], count: usize, rank: usize) -> MatrixRef<'_> {
+    MatrixRef::row_major(x, count, rank).transposed()
 }
 
 /// c = aᵀ·b for `a` with rows of `columns` numbers, c (columns × b's columns) shared out by rows.

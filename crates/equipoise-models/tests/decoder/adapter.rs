@@ -1,7 +1,6 @@
 //! Low-rank adapters: what they change, what they leave alone, and their files.
 
 use equipoise_core::{Domain, Stream};
-use equipoise_kernels::crew::Crew;
 use equipoise_models::decoder::decoding::{Sequence, Workspace};
 use equipoise_models::{
     Decoder, Dropout, LoraConfig, ModelError, Policy, Precision, TokenCotangents, adapter_base,
@@ -112,17 +111,11 @@ fn decoding_is_scoring(adapted: &Decoder) {
         let mut workspace = Workspace::default();
         let body = |view: &equipoise_models::decoder::decoding::View<'_>| {
             let mut logits = vec![0.0; 13];
-            let crew = Crew::alone();
-            let prompts = [&tokens[..5]];
             let own = view
-                .prefill(&crew, &prompts, &mut workspace, &mut logits)
+                .prefill(&tokens[..5], &mut workspace, &mut logits)
                 .unwrap();
-            let mut sequences: Vec<Sequence> = own
-                .into_iter()
-                .map(|own| Sequence { prefix: None, own })
-                .collect();
-            let last = &tokens[5..];
-            view.step(&crew, last, &mut sequences, &mut workspace, &mut logits)
+            let mut sequences = [Sequence { prefix: None, own }];
+            view.step(&tokens[5..], &mut sequences, &mut workspace, &mut logits)
                 .unwrap();
             logits
         };
