@@ -102,15 +102,10 @@ pub fn backward(
         SCRATCH.set(scratch);
     });
     let settle = |out: &mut [f32], owed: &[f32]| {
-        let mut owed = owed.chunks_exact(narrow);
-        for row in sequences
-            .parts()
-            .iter()
-            .flat_map(|part| part.prefix.clone())
-        {
-            if let Some(owed) = owed.next() {
-                add(&mut out[row * narrow..][..narrow], owed);
-            }
+        let parts = sequences.parts().iter();
+        let rows = parts.flat_map(|part| part.prefix.clone());
+        for (row, owed) in rows.zip(owed.chunks_exact(narrow)) {
+            add(&mut out[row * narrow..][..narrow], owed);
         }
     };
     rayon::join(
@@ -148,10 +143,11 @@ struct Task<'a> {
 impl Task<'_> {
     fn run(&self, operands: Operands<'_>, gradients: &Gradients<'_>, scratch: &mut Scratch) {
         let (d, length) = (self.heads.head_dim, self.part.length());
-        let keys = (self.part).head(self.heads, self.shared, operands.key, &mut scratch.rows);
+        let (part, heads, rows) = (self.part, self.heads, &mut scratch.rows);
+        let keys = part.head(heads, self.shared, length, operands.key, rows);
         scratch.keys.pack(keys, length, d);
         scratch.keys_transposed.pack(keys.transposed(), d, length);
-        let values = (self.part).head(self.heads, self.shared, operands.value, &mut scratch.rows);
+        let values = part.head(heads, self.shared, length, operands.value, rows);
         scratch
             .values_transposed
             .pack(values.transposed(), d, length);
@@ -175,20 +171,15 @@ impl Task<'_> {
             (&scratch.dvalue, &gradients.value, &gradients.shared_value),
         ] {
             for (position, sum) in sums.chunks_exact(d).enumerate() {
-                let (out, row) = match position.checked_sub(prefix) {
-                    Some(own_row) => (own, self.part.rows.start + own_row),
-                    None => (owed, self.shared_rows + position),
+                let (out, row) = match position < prefix {
+                    true => (owed, self.shared_rows + position),
+                    false => (own, self.part.row(position)),
                 };
                 // SAFETY: a token's key-value head belongs to one task, as the place of what a
                 // sequence owes to a token does, and this borrow ends here.
                 unsafe { out.head(row, self.shared) }.copy_from_slice(sum);
             }
         }
-    }
-
-    /// The row of a position that is none of the prefix.
-    fn row_of(&self, position: usize) -> usize {
-        self.part.rows.start + position - self.part.prefix.len()
     }
 
     /// The queries from position `first` on, of one head.
@@ -203,7 +194,7 @@ impl Task<'_> {
         let d = self.heads.head_dim;
         let wide = self.heads.query * d;
         let rows = QUERIES.min(self.part.length() - first);
-        let from = self.row_of(first) * wide + head * d;
+        let from = self.part.row(first) * wide + head * d;
         let [queries, douts] = [operands.query, operands.dout].map(|all| Operand {
             data: &all[from..],
             row_stride: wide,
@@ -239,7 +230,7 @@ impl Task<'_> {
             .some_depth(dscores, rows, dquery, false, to_diagonal);
         for (row, block) in dquery.chunks_exact(d).enumerate() {
             // SAFETY: a token's query head belongs to one task, and this borrow ends here.
-            let out = unsafe { gradients.query.head(self.row_of(first) + row, head) };
+            let out = unsafe { gradients.query.head(self.part.row(first) + row, head) };
             out.copy_from_slice(block);
         }
 

@@ -30,7 +30,8 @@ thread_local! {
 /// Attention of every token over itself and the tokens before it in its sequence.
 ///
 /// `query` and `out` hold `heads.query · head_dim` numbers per token, `key` and `value`
-/// `heads.key_value · head_dim`; queries and keys are already rotated. Spread over the current rayon pool; the result does not depend on it.
+/// `heads.key_value · head_dim`; queries and keys are already rotated. Spread over the current rayon
+/// pool; the result does not depend on it.
 ///
 /// # Panics
 /// If the lengths are not those of the sequences' tokens.
@@ -87,26 +88,20 @@ impl Task<'_> {
     ) {
         let d = heads.head_dim;
         let wide = heads.query * d;
-        // The row of a position, if it is none of the prefix.
-        let row_of = |position: usize| self.part.rows.start + position - self.part.prefix.len();
-        for (all, panels, transposed) in [
-            (key, &mut scratch.keys, true),
-            (value, &mut scratch.values, false),
-        ] {
-            let rows = self.part.head(heads, self.shared, all, &mut scratch.rows);
-            let rows = rows.row_range(0, self.end);
-            match transposed {
-                true => panels.pack(rows.transposed(), d, self.end),
-                false => panels.pack(rows, self.end, d),
-            }
-        }
+        let Scratch {
+            keys, values, rows, ..
+        } = scratch;
+        let head = self.part.head(heads, self.shared, self.end, key, rows);
+        keys.pack(head.transposed(), d, self.end);
+        let head = self.part.head(heads, self.shared, self.end, value, rows);
+        values.pack(head, self.end, d);
         scratch.scores.resize(QUERIES * self.end, 0.0);
         scratch.out.resize(QUERIES * d, 0.0);
         for head in self.shared * heads.sharing()..(self.shared + 1) * heads.sharing() {
             for first in (self.first..self.end).step_by(QUERIES) {
                 let rows = QUERIES.min(self.end - first);
                 let queries = Operand {
-                    data: &query[row_of(first) * wide + head * d..],
+                    data: &query[self.part.row(first) * wide + head * d..],
                     row_stride: wide,
                     column_stride: 1,
                 };
@@ -135,7 +130,7 @@ impl Task<'_> {
                 for (row, (block, total)) in block.chunks_exact_mut(d).zip(totals).enumerate() {
                     scale(block, 1.0 / total);
                     // SAFETY: a token's head belongs to one task, and this borrow ends here.
-                    let out = unsafe { out.head(row_of(first) + row, head) };
+                    let out = unsafe { out.head(self.part.row(first) + row, head) };
                     out.copy_from_slice(block);
                 }
             }

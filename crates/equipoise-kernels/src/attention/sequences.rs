@@ -88,12 +88,18 @@ impl Part {
         self.prefix.len() + self.rows.len()
     }
 
-    /// One head of the sequence's rows of `all`, copied side by side into `buffer` if they are not
-    /// one after the other.
+    /// The row of a position that is none of the prefix.
+    pub(super) fn row(&self, position: usize) -> usize {
+        self.rows.start + position - self.prefix.len()
+    }
+
+    /// One head of the sequence's first `length` rows of `all`, copied side by side into `buffer` if they
+    /// are not one after the other.
     pub(super) fn head<'a>(
         &self,
         heads: Heads,
         shared: usize,
+        length: usize,
         all: &'a [f32],
         buffer: &'a mut Vec<f32>,
     ) -> MatrixRef<'a> {
@@ -102,12 +108,13 @@ impl Part {
         if self.prefix.is_empty() || self.prefix.end == self.rows.start {
             let first = self.rows.start - self.prefix.len();
             let from = (first * width + shared * d).min(all.len());
-            return MatrixRef::strided(&all[from..], self.length(), d, width);
+            return MatrixRef::strided(&all[from..], length, d, width);
         }
         buffer.clear();
-        for row in self.prefix.clone().chain(self.rows.clone()) {
+        let rows = self.prefix.clone().chain(self.rows.clone());
+        for row in rows.take(length) {
             buffer.extend_from_slice(&all[row * width + shared * d..][..d]);
         }
-        MatrixRef::row_major(buffer, self.length(), d)
+        MatrixRef::row_major(buffer, length, d)
     }
 }

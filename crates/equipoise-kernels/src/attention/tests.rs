@@ -306,8 +306,8 @@ fn absurd_offsets_and_late_starts_are_refused() {
 #[test]
 fn a_shared_prefix_is_a_copy_for_each() {
     // Two families: a prefix with no tokens of its own beside it, one with an empty continuation and
-    // one longer than a block of queries. Between them a sequence that shares nothing.
-    let families: [(usize, &[usize]); 3] = [(37, &[5, 0, 70, 1]), (0, &[9]), (130, &[64, 3])];
+    // some longer than a block and than a span of queries. Between them a sequence that shares nothing.
+    let families: [(usize, &[usize]); 3] = [(37, &[5, 0, 70, 1]), (0, &[9]), (130, &[64, 3, 600])];
     for heads in shapes() {
         let d = heads.head_dim;
         let mut sequences = Sequences::default();
