@@ -10,7 +10,7 @@ use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 use rayon::prelude::*;
 
 use super::arena::Buffer;
-use super::layer::{Activations, BLOCK, LayerPanels, Pass, rotated};
+use super::layer::{Activations, BLOCK, LayerPanels, Pass, blocks_of, rotated};
 use super::linear::Input;
 use super::view::Numbers;
 use super::weights::{Layer, Linear};
@@ -34,12 +34,8 @@ impl Inner {
 
     /// The blocks of rows, empty ones where there is no adapter.
     fn blocks(&mut self, count: usize) -> Vec<&mut [f32]> {
-        let mut blocks: Vec<&mut [f32]> = match self.width {
-            0 => Vec::new(),
-            width => self.buffer.chunks_mut(BLOCK * width).collect(),
-        };
-        blocks.resize_with(count, Default::default);
-        blocks
+        let width = self.width;
+        blocks_of((width > 0).then_some(&mut self.buffer[..]), width, count)
     }
 }
 

@@ -28,6 +28,16 @@ use crate::Config;
 /// the result and does not depend on the machine.
 pub(super) const BLOCK: usize = 96;
 
+/// The blocks of rows of `width` numbers, as many as asked for; of what is not there, empty ones.
+pub(super) fn blocks_of(all: Option<&mut [f32]>, width: usize, count: usize) -> Vec<&mut [f32]> {
+    let mut blocks: Vec<&mut [f32]> = match all {
+        None => Vec::new(),
+        Some(all) => all.chunks_mut(BLOCK * width).collect(),
+    };
+    blocks.resize_with(count, Default::default);
+    blocks
+}
+
 /// Everything a pass over a batch has in common.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {

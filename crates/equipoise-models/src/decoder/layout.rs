@@ -230,8 +230,8 @@ mod tests {
         batch.push(&[1, 2, 3], &[]);
         batch.push(&[5], &[6]);
         let layout = Layout::new(&batch, &Need::at_temperature(1.0), 16, 10).unwrap();
-        // Of the third sequence the last token is not fed, so two tokens are common to all three, or
-        // three to two: both save four rows and three, and four is more.
+        // Of the third sequence the last token is not fed. Two tokens that three have in common save
+        // four rows, three that two have in common only three.
         assert_eq!(layout.ids, [1, 2, 3, 7, 3, 5]);
         assert_eq!(layout.positions, [0, 1, 2, 3, 2, 0]);
         assert_eq!(layout.rows, [2, 3, 4, 5]);

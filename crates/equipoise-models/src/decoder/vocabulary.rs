@@ -18,7 +18,7 @@ use equipoise_kernels::rows::log_prob::{self, RowStatistics, Running};
 use rayon::prelude::*;
 
 use super::arena::Buffer;
-use super::layer::{BLOCK, Pass};
+use super::layer::{BLOCK, Pass, blocks_of};
 use super::linear::product_of_columns;
 use super::view::Numbers;
 use crate::Gradients;
@@ -66,11 +66,8 @@ impl<'a> Vocabulary<'a> {
                 back.pack(rows, precision, pool);
             }
             let columns = packed.columns();
-            let mut weighted: Vec<&mut [f32]> = match &mut sums_of_rows {
-                Some(all) => all.chunks_mut(BLOCK * width).collect(),
-                None => Vec::new(),
-            };
-            weighted.resize_with(self.targets.len().div_ceil(BLOCK), Default::default);
+            let blocks = self.targets.len().div_ceil(BLOCK);
+            let weighted = blocks_of(sums_of_rows.as_deref_mut(), width, blocks);
             (
                 running.par_chunks_mut(BLOCK),
                 hidden.par_chunks(BLOCK * width),
@@ -82,30 +79,27 @@ impl<'a> Vocabulary<'a> {
                     let mut logits = self.pass.arena.take(targets.len() * columns);
                     let hidden = MatrixRef::row_major(hidden, targets.len(), width);
                     packed.multiply(hidden, &mut logits, false);
-                    let before: Vec<f32> = running.iter().map(|(sums, _)| sums.maximum()).collect();
+                    let mut sums_of_rows = weighted.chunks_exact_mut(width);
                     let rows = running.iter_mut().zip(targets);
                     for (logits, ((sums, chosen), &target)) in
                         logits.chunks_exact_mut(columns).zip(rows)
                     {
+                        let before = sums.maximum();
                         sums.add(logits, self.inverse_temperature);
                         let at = (target as usize).checked_sub(first);
                         if let Some(z) = at.and_then(|at| logits.get(at)) {
                             *chosen = *z;
                         }
+                        if let Some(weighted) = sums_of_rows.next() {
+                            let now = sums.maximum();
+                            if first > 0 && now > before {
+                                scale(weighted, (before - now).exp());
+                            }
+                            log_prob::masses(logits, now);
+                        }
                     }
                     if weighted.is_empty() {
                         return;
-                    }
-                    let each = logits.chunks_exact_mut(columns);
-                    let each = each.zip(weighted.chunks_exact_mut(width));
-                    for ((logits, weighted), ((sums, _), before)) in
-                        each.zip(running.iter().zip(before))
-                    {
-                        let now = sums.maximum();
-                        if first > 0 && now > before {
-                            scale(weighted, (before - now).exp());
-                        }
-                        log_prob::masses(logits, now);
                     }
                     let masses = MatrixRef::row_major(&logits, targets.len(), columns);
                     back.multiply(masses, weighted, first > 0);
