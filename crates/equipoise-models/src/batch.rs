@@ -107,6 +107,12 @@ impl Need {
         }
     }
 
+    /// Whether what neighbouring sequences begin with may be computed once for all of them: dropout has a
+    /// mask of its own for each, so that with it nothing is shared.
+    pub fn shares_prompts(&self) -> bool {
+        self.dropout.is_none()
+    }
+
     /// The same, for a loss that depends on entropies.
     #[must_use]
     pub fn with_entropy_gradients(self) -> Self {

@@ -2,8 +2,16 @@
 
 use crate::ModelError;
 
-/// See [`LoraConfig::MODULES`].
-pub(crate) const MODULES: [&str; 7] = LoraConfig::MODULES;
+/// The linear layers of a decoder layer, by their names in a checkpoint.
+pub(crate) const MODULES: [&str; 7] = [
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+];
 
 /// A low-rank adapter (LoRA, Hu et al., arXiv:2106.09685): every chosen weight W acts as
 ///
@@ -43,17 +51,6 @@ impl Default for LoraConfig {
 }
 
 impl LoraConfig {
-    /// The linear layers of a decoder layer, by their names in a checkpoint.
-    pub const MODULES: [&str; 7] = [
-        "self_attn.q_proj",
-        "self_attn.k_proj",
-        "self_attn.v_proj",
-        "self_attn.o_proj",
-        "mlp.gate_proj",
-        "mlp.up_proj",
-        "mlp.down_proj",
-    ];
-
     /// s, what the adapter's product is multiplied by.
     pub fn scale(&self) -> f64 {
         let rank = self.rank as f64;
@@ -95,19 +92,24 @@ impl LoraConfig {
         if self.target_modules.is_empty() {
             return fail("there are no target modules".to_owned());
         }
-        match self.unmatched(layers) {
+        match self.unmatched_target(layers) {
             None => Ok(()),
-            Some(pattern) => {
-                let known = MODULES.join(", ");
-                fail(format!(
-                    "target module \"{pattern}\" names no linear layer; known are {known}, and all-linear"
-                ))
-            }
+            Some(reason) => fail(format!("target module {reason}")),
         }
     }
 
-    /// The first of the target modules that names nothing in a model of so many layers.
-    pub fn unmatched(&self, layers: usize) -> Option<&str> {
+    /// What is wrong with the first of the target modules that names nothing in a model of so many
+    /// layers; `None` if all name something.
+    pub fn unmatched_target(&self, layers: usize) -> Option<String> {
+        let pattern = self.unmatched(layers)?;
+        let known = MODULES.join(", ");
+        Some(format!(
+            "{pattern:?} names no linear layer; known are {known}, and all-linear"
+        ))
+    }
+
+    /// The first of the target modules that names nothing.
+    pub(crate) fn unmatched(&self, layers: usize) -> Option<&str> {
         let mut patterns = self.target_modules.iter();
         let names = |pattern: &str| modules(layers).any(|module| matches(pattern, &module));
         patterns.find(|pattern| !names(pattern)).map(String::as_str)

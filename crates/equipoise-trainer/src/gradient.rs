@@ -42,8 +42,8 @@ pub struct ResponseLoss<R> {
 /// Cuts a batch into consecutive runs of at most `budget` tokens; a sequence longer than that is
 /// alone in its run.
 ///
-/// Where a model computes the prompt of neighbours once ([`Decoder`](equipoise_models::Decoder) does so
-/// unless dropout asks for a mask of its own for each), `shared` counts it once, too.
+/// Where a model computes the prompt of neighbours once ([`Need::shares_prompts`]), `shared` counts it
+/// once, too.
 pub fn micro_batches(
     sequences: &[Sequence<'_>],
     budget: usize,
@@ -86,7 +86,7 @@ pub fn accumulate<R: Send>(
 ) -> Result<(Gradients, Vec<R>), TrainError> {
     let mut gradients = Gradients::new();
     let mut records = Vec::with_capacity(sequences.len());
-    for run in micro_batches(sequences, budget, need.dropout.is_none()) {
+    for run in micro_batches(sequences, budget, need.shares_prompts()) {
         let tape = policy.forward(&batch(&sequences[run.clone()]), &at(need, run.start))?;
         let outputs = tape.outputs();
         let losses: Vec<ResponseLoss<R>> = run
@@ -134,7 +134,7 @@ pub(crate) fn score(
     budget: usize,
     need: &Need,
 ) -> Result<Vec<TokenOutputs>, TrainError> {
-    let runs = micro_batches(sequences, budget, need.dropout.is_none()).into_iter();
+    let runs = micro_batches(sequences, budget, need.shares_prompts()).into_iter();
     runs.map(|run| Ok(policy.score(&batch(&sequences[run.clone()]), &at(need, run.start))?))
         .collect()
 }

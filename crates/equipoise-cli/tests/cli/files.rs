@@ -67,19 +67,24 @@ fn sums() -> impl Iterator<Item = (u32, u32)> {
     (0..5).flat_map(|a| (0..10).map(move |b| (a, b)))
 }
 
-#[test]
-fn prompts() {
-    let home = Home::new();
+/// A line for each sum: prompt, answer, and a completion that is the answer after `thoughts`.
+fn prompts_and_completions(thoughts: &str) -> String {
     let mut rows = String::new();
     for (a, b) in sums() {
         let sum = a + b;
-        let completion = format!("<think></think>{sum}");
         writeln!(
             rows,
-            r#"{{"prompt": "{a}+{b}=", "answer": {sum}, "completion": "{completion}"}}"#
+            r#"{{"prompt": "{a}+{b}=", "answer": {sum}, "completion": "{thoughts}{sum}"}}"#
         )
         .unwrap();
     }
+    rows
+}
+
+#[test]
+fn prompts() {
+    let home = Home::new();
+    let rows = prompts_and_completions("<think></think>");
     let mut symbols: Vec<&str> = "0 1 2 3 4 5 6 7 8 9 + =".split(' ').collect();
     symbols.extend(["<think>", "</think>"]);
     let shown = trained(&home, &rows, &symbols, "<eos>", "");
@@ -93,15 +98,7 @@ fn prompts() {
 #[test]
 fn a_file_that_was_edited_is_not_taken_up_again() {
     let home = Home::new();
-    let mut rows = String::new();
-    for (a, b) in sums() {
-        let sum = a + b;
-        writeln!(
-            rows,
-            r#"{{"prompt": "{a}+{b}=", "answer": {sum}, "completion": "{sum}"}}"#
-        )
-        .unwrap();
-    }
+    let rows = prompts_and_completions("");
     let path = home.write("problems.jsonl", &rows);
     let data = "[data]\npath = \"problems.jsonl\"\ntokenizer = \"bytes\"\nheld_out = 8\n";
     home.write("file.toml", &format!("{SHARED}{data}"));

@@ -76,10 +76,9 @@ impl Layout {
             borders: vec![0],
             ..Self::default()
         };
-        // Dropout has a mask of its own for each sequence, so that with it nothing is shared.
-        let families = match need.dropout {
-            None => families(&fed),
-            Some(_) => (0..fed.len()).map(|at| (at..at + 1, 0)).collect(),
+        let families = match need.shares_prompts() {
+            true => families(&fed),
+            false => (0..fed.len()).map(|at| (at..at + 1, 0)).collect(),
         };
         for (family, common) in families {
             let prefix = match common {

@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
 
-use crate::support::{decoder, weights};
+use crate::support::{damaged, decoder, weights};
 
 const WEIGHTS: &str = "adapter_model.safetensors";
 const A: &str = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight";
@@ -182,18 +182,7 @@ fn numbers_that_are_none() {
 fn a_damaged_file() {
     let directory = saved();
     let path = directory.path().join(WEIGHTS);
-    let whole = fs::read(&path).unwrap();
-    let mut header = whole.clone();
-    header[..8].fill(0xff);
-    let longer = [&whole[..], &[0; 4]].concat();
-    for damaged in [
-        &[][..],
-        &whole[..7],
-        &whole[..100],
-        &whole[..whole.len() - 1],
-        &longer,
-        &header,
-    ] {
+    for damaged in damaged(&fs::read(&path).unwrap()) {
         fs::write(&path, damaged).unwrap();
         let error = refusal(directory.path());
         assert!(matches!(error, ModelError::Malformed { .. }), "{error:?}");

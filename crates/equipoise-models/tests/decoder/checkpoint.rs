@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{batch, config, decoder, need, set, weights};
+use crate::support::{batch, config, damaged, decoder, need, set, weights};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -274,21 +274,7 @@ fn missing_files_are_named() {
 fn damaged_files_are_named() {
     let directory = saved(true);
     let path = directory.path().join(WEIGHTS);
-    let whole = fs::read(&path).unwrap();
-    let mut wrong_header = whole.clone();
-    wrong_header[20] = b'}';
-    let mut huge_header = whole.clone();
-    huge_header[..8].fill(0xff);
-    let longer = [&whole[..], &[0; 4]].concat();
-    for damaged in [
-        &[][..],
-        &whole[..7],
-        &whole[..100],
-        &whole[..whole.len() - 1],
-        &longer,
-        &wrong_header,
-        &huge_header,
-    ] {
+    for damaged in damaged(&fs::read(&path).unwrap()) {
         fs::write(&path, damaged).unwrap();
         assert_refused!(directory.path(), ModelError::Malformed { .. }, WEIGHTS);
     }

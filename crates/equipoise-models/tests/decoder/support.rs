@@ -144,3 +144,16 @@ pub(crate) fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + S
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build().unwrap().install(body)
 }
+
+/// A safetensors file cut short in four places, too long, and with two damaged headers.
+pub(crate) fn damaged(whole: &[u8]) -> Vec<Vec<u8>> {
+    let mut wrong_header = whole.to_vec();
+    wrong_header[20] = b'}';
+    let mut huge_header = whole.to_vec();
+    huge_header[..8].fill(0xff);
+    let cut = [0, 7, 100, whole.len() - 1].map(|length| whole[..length].to_vec());
+    let longer = [whole, &[0; 4]].concat();
+    cut.into_iter()
+        .chain([longer, wrong_header, huge_header])
+        .collect()
+}

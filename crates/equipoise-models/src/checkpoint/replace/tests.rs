@@ -128,15 +128,19 @@ fn stopped_after(count: usize, old: &Model, new: &Model) -> (TempDir, bool) {
     let directory = tempfile::tempdir().unwrap();
     old.prepared(directory.path()).commit().unwrap();
     fs::write(directory.path().join("notes.txt"), "someone's").unwrap();
-    let mut replacement = new.prepared(directory.path());
+    let replacement = new.prepared(directory.path());
+    let all = stop(replacement, count);
+    (directory, all)
+}
+
+/// Takes so many of the steps of a save; whether that were all of them.
+fn stop(mut replacement: Replacement, count: usize) -> bool {
     let steps = replacement.prepare().unwrap();
-    steps
-        .iter()
-        .take(count)
-        .for_each(|step| step.run().unwrap());
+    let taken = steps.iter().take(count);
+    taken.for_each(|step| step.run().unwrap());
     // A killed process cleans nothing up.
     forget(replacement);
-    (directory, count >= steps.len())
+    count >= steps.len()
 }
 
 #[test]
@@ -256,20 +260,15 @@ fn an_adapter_is_the_old_one_or_the_new_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         old.save_adapter(path, Path::new("old")).unwrap();
-        let mut replacement = new.adapter_replacement(path, Path::new("new")).unwrap();
-        let steps = replacement.prepare().unwrap();
-        steps
-            .iter()
-            .take(count)
-            .for_each(|step| step.run().unwrap());
-        forget(replacement);
+        let replacement = new.adapter_replacement(path, Path::new("new")).unwrap();
+        let all = stop(replacement, count);
         let named = adapter_base(path).unwrap().unwrap();
         let loaded = base.load_adapter(path).unwrap();
         let is_new = named == Path::new("new");
         let expected = if is_new { &new } else { &old };
         assert!(numbers(&loaded) == numbers(expected), "after {count}");
         seen[usize::from(is_new)] += 1;
-        if count >= steps.len() {
+        if all {
             break;
         }
     }
