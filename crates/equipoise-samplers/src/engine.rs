@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Var;
 use equipoise_core::{Completion, Domain, Finish, Prompt, Stream, TokenId};
+use equipoise_kernels::crew::{Crew, Pieces};
 use equipoise_kernels::ops::with_elements;
 use equipoise_models::decoder::decoding::{KeyValues, Sequence, View, Workspace};
 use equipoise_models::{Decoder, ModelError, Parameters, Policy};
@@ -16,12 +17,22 @@ use crate::{SampleSpec, Sampler, SamplerError, select};
 /// stay near the processor.
 const ROWS_PER_THREAD: usize = 128;
 
+/// With fewer rows for each, threads decode together, each reading its part of the weights: what is
+/// read is then shared among more rows.
+const ROWS_ALONE: usize = 64;
+
+/// The most threads that decode together: more would wait for each other for longer than they save.
+const MOST_MEMBERS: usize = 8;
+
+/// Tokens of prompts that are computed at once.
+const PREFILL: usize = 128;
+
 /// A sampler that reads the trainer's weights where they are.
 ///
-/// Each thread of the rayon pool runs its own batch: it prefills a prompt once for all its samples,
-/// decodes one token a step for every row it holds, retires finished rows and takes the next prompt
-/// when there is room. Rows never influence each other's numbers, so neither the number of threads
-/// nor the batch changes a bit of any sample.
+/// Each thread of the rayon pool, or each few threads together where there are few rows, runs its own
+/// batch: it prefills a prompt once for all its samples, decodes one token a step for every row it
+/// holds, retires finished rows and takes the next prompts when there is room. Rows never influence
+/// each other's numbers, so neither the number of threads nor the batch changes a bit of any sample.
 #[derive(Debug)]
 pub struct Engine {
     decoder: Decoder,
@@ -82,15 +93,22 @@ impl Sampler for Engine {
         spec: &SampleSpec,
     ) -> Result<Vec<Vec<Completion>>, SamplerError> {
         self.check(prompts, spec)?;
-        let threads = rayon::current_num_threads().clamp(1, prompts.len().max(1));
-        // No thread may take so much that another has nothing to do.
-        let share = (prompts.len() * spec.samples_per_prompt).div_ceil(threads);
-        let rows = self.rows_per_thread.min(share.max(1));
+        let crews = Crews::of(
+            prompts.len(),
+            spec.samples_per_prompt,
+            rayon::current_num_threads(),
+        );
         let next = AtomicUsize::new(0);
         let version = self.version;
         let parts = self.decoder.with_view(|view| {
-            let worker = |_| Worker::new(view, prompts, spec, version, &next).run(rows);
-            (0..threads)
+            let worker = |crew| {
+                let members = crews.members(crew);
+                let rows = crews.limit(crew, self.rows_per_thread);
+                Crew::gather(members, |crew| {
+                    Worker::new(view, prompts, spec, version, &next).run(crew, rows)
+                })
+            };
+            (0..crews.count)
                 .into_par_iter()
                 .with_max_len(1)
                 .map(worker)
@@ -136,6 +154,52 @@ impl Sampler for Engine {
     }
 }
 
+/// How the threads come together.
+struct Crews {
+    count: usize,
+    threads: usize,
+    rows: usize,
+}
+
+impl Crews {
+    fn of(prompts: usize, samples: usize, threads: usize) -> Self {
+        let (threads, rows) = (threads.max(1), prompts.saturating_mul(samples));
+        let count = (rows / ROWS_ALONE)
+            .max(threads.div_ceil(MOST_MEMBERS))
+            .clamp(1, threads.min(prompts.max(1)));
+        Self {
+            count,
+            threads,
+            rows,
+        }
+    }
+
+    /// The threads of a crew.
+    fn members(&self, crew: usize) -> usize {
+        let threads = self.threads / self.count + usize::from(crew < self.threads % self.count);
+        threads.min(MOST_MEMBERS)
+    }
+
+    /// The most rows of a crew: its threads' share, so that none takes so much that another has nothing to
+    /// do.
+    fn limit(&self, crew: usize, rows_per_thread: usize) -> usize {
+        let members = self.members(crew);
+        let all: usize = (0..self.count).map(|crew| self.members(crew)).sum();
+        let share = self.rows.saturating_mul(members).div_ceil(all).max(1);
+        share.min(rows_per_thread.saturating_mul(members))
+    }
+}
+
+/// How many rows an [`Engine`] decodes at a time at most, for so many prompts and samples of each, on so
+/// many threads: what the memory of its cache and of its logits is counted by.
+pub fn rows_at_a_time(prompts: usize, samples_per_prompt: usize, threads: usize) -> usize {
+    let crews = Crews::of(prompts, samples_per_prompt, threads);
+    // A prompt's samples are decoded together.
+    let groups = |crew| (crews.limit(crew, ROWS_PER_THREAD) / samples_per_prompt.max(1)).max(1);
+    let groups: usize = (0..crews.count).map(groups).sum();
+    groups.min(prompts).saturating_mul(samples_per_prompt)
+}
+
 /// A completion being written.
 struct Row {
     prompt: usize,
@@ -144,7 +208,7 @@ struct Row {
     completion: Completion,
 }
 
-/// One thread's share of the work.
+/// One crew's share of the work.
 struct Worker<'a> {
     view: &'a View<'a>,
     prompts: &'a [Prompt],
@@ -179,16 +243,15 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn run(mut self, limit: usize) -> Result<Vec<(usize, usize, Completion)>, SamplerError> {
+    fn run(
+        mut self,
+        crew: &Crew<'_>,
+        limit: usize,
+    ) -> Result<Vec<(usize, usize, Completion)>, SamplerError> {
         let mut logits = Vec::new();
+        let vocabulary = self.view.vocabulary();
         loop {
-            while self.rows.is_empty() || self.rows.len() + self.spec.samples_per_prompt <= limit {
-                let prompt = self.next.fetch_add(1, Ordering::Relaxed);
-                if prompt >= self.prompts.len() {
-                    break;
-                }
-                self.admit(prompt)?;
-            }
+            while self.admit(crew, limit)? {}
             if self.rows.is_empty() {
                 return Ok(self.finished);
             }
@@ -197,55 +260,82 @@ impl<'a> Worker<'a> {
                 .iter()
                 .filter_map(|row| row.completion.tokens.last().copied())
                 .collect();
-            let vocabulary = self.view.vocabulary();
             logits.resize(tokens.len() * vocabulary, 0.0);
             self.view.step(
+                crew,
                 &tokens,
                 &mut self.sequences,
                 &mut self.workspace,
                 &mut logits,
             )?;
-            for (row, logits) in self
-                .rows
-                .iter_mut()
-                .zip(logits.chunks_exact_mut(vocabulary))
-            {
-                extend(row, logits, self.spec);
-            }
+            let rows = (
+                Pieces::of(&mut self.rows, 1),
+                Pieces::of(&mut logits, vocabulary),
+            );
+            crew.each(rows, |_, (row, logits)| {
+                extend(&mut row[0], logits, self.spec);
+            });
             self.retire();
         }
     }
 
-    /// Prefills a prompt and draws the first token of each of its samples.
-    fn admit(&mut self, prompt: usize) -> Result<(), SamplerError> {
-        let Prompt { id, tokens } = &self.prompts[prompt];
-        let mut logits = vec![0.0; self.view.vocabulary()];
-        let prefix = self
-            .view
-            .prefill(tokens, &mut self.workspace, &mut logits)?;
-        let prefix = Arc::new(prefix);
-        for sample in 0..self.spec.samples_per_prompt {
-            let coordinates = [self.spec.step, *id, sample as u64];
-            let mut row = Row {
-                prompt,
-                sample,
-                stream: Stream::new(self.spec.seed, Domain::Sample, coordinates),
-                completion: Completion {
-                    tokens: Vec::new(),
-                    logprobs: Vec::new(),
-                    finish: Finish::Length,
-                    weight_version: self.version,
-                },
+    /// Prefills as many prompts as there is room for, up to a limit of tokens, and draws the first token
+    /// of each of their samples. Says whether there were any.
+    fn admit(&mut self, crew: &Crew<'_>, limit: usize) -> Result<bool, SamplerError> {
+        let samples = self.spec.samples_per_prompt;
+        let (mut taken, mut tokens) = (Vec::new(), Vec::new());
+        let mut length = 0;
+        while length < PREFILL {
+            let rows = self.rows.len() + taken.len() * samples;
+            if rows > 0 && rows + samples > limit {
+                break;
+            }
+            let prompt = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(Prompt { tokens: new, .. }) = self.prompts.get(prompt) else {
+                break;
             };
-            extend(&mut row, &mut logits.clone(), self.spec);
-            self.rows.push(row);
-            self.sequences.push(Sequence {
-                prefix: Some(prefix.clone()),
-                own: KeyValues::default(),
-            });
+            length += new.len();
+            taken.push(prompt);
+            tokens.push(new.as_slice());
         }
+        if taken.is_empty() {
+            return Ok(false);
+        }
+        let vocabulary = self.view.vocabulary();
+        let mut logits = vec![0.0; taken.len() * vocabulary];
+        let prefixes = self
+            .view
+            .prefill(crew, &tokens, &mut self.workspace, &mut logits)?;
+        let first = self.rows.len();
+        for (prompt, prefix) in taken.into_iter().zip(prefixes) {
+            let prefix = Arc::new(prefix);
+            for sample in 0..samples {
+                let coordinates = [self.spec.step, self.prompts[prompt].id, sample as u64];
+                self.rows.push(Row {
+                    prompt,
+                    sample,
+                    stream: Stream::new(self.spec.seed, Domain::Sample, coordinates),
+                    completion: Completion {
+                        tokens: Vec::new(),
+                        logprobs: Vec::new(),
+                        finish: Finish::Length,
+                        weight_version: self.version,
+                    },
+                });
+                self.sequences.push(Sequence {
+                    prefix: Some(prefix.clone()),
+                    own: KeyValues::default(),
+                });
+            }
+        }
+        crew.each(Pieces::of(&mut self.rows[first..], samples), |at, rows| {
+            let logits = &logits[at * vocabulary..][..vocabulary];
+            for row in rows {
+                extend(row, &mut logits.to_vec(), self.spec);
+            }
+        });
         self.retire();
-        Ok(())
+        Ok(true)
     }
 
     /// Takes finished rows out of the batch and keeps their caches for the next ones.

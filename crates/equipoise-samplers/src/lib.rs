@@ -5,7 +5,7 @@ mod error;
 mod select;
 mod spec;
 
-pub use engine::Engine;
+pub use engine::{Engine, rows_at_a_time};
 pub use error::SamplerError;
 pub use select::{Selected, select};
 pub use spec::SampleSpec;

@@ -255,7 +255,6 @@ fn the_cache_gives_the_bits_of_the_whole_sequence() {
             }
             memory
         };
-        let mut scores = Vec::new();
         for prompt in [0, 1, 16, 37] {
             let prefix = filled(0, prompt);
             for t in [prompt, prompt + 3, length - 1] {
@@ -272,7 +271,7 @@ fn the_cache_gives_the_bits_of_the_whole_sequence() {
                 ];
                 let mut out = vec![f32::NAN; wide];
                 let query = &q[t * wide..][..wide];
-                blocks.attend(1, query, segments, &mut scores, &mut out);
+                blocks.attend(1, query, segments, &mut out);
                 assert_eq!(
                     out,
                     whole[t * wide..][..wide],

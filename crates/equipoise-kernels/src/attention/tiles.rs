@@ -76,7 +76,7 @@ impl Panels {
             let needed = last(row + height - 1) + 1;
             for column in (0..needed).step_by(tile_columns()) {
                 let out = Output {
-                    data: &mut c[row * stride + column..],
+                    data: (&mut c[row * stride + column..]).into(),
                     row_stride: stride,
                     height,
                     width: tile_columns().min(columns - column),
@@ -110,7 +110,7 @@ impl Panels {
                 let first = inner.start == needed.start;
                 for column in (0..self.columns).step_by(tile_columns()) {
                     let out = Output {
-                        data: &mut c[row * stride + column..],
+                        data: (&mut c[row * stride + column..]).into(),
                         row_stride: stride,
                         height,
                         width: tile_columns().min(self.columns - column),

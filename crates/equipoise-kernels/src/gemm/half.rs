@@ -299,7 +299,7 @@ unsafe fn multiply_avx512bf16(
     rows: PairRows<'_>,
     panel: &[u32],
     depth: usize,
-    out: Output<'_>,
+    mut out: Output<'_>,
     accumulate: bool,
 ) {
     use super::micro::MR_AVX512;
@@ -324,14 +324,14 @@ unsafe fn multiply_avx512bf16(
         if accumulate {
             for i in 0..MR_AVX512 {
                 if i < out.height {
-                    let c = out.data.as_ptr().add(i * out.row_stride);
+                    let c = out.data.as_mut_ptr().add(i * out.row_stride);
                     low[i] = _mm512_maskz_loadu_ps(mask_low, c);
                     high[i] = _mm512_maskz_loadu_ps(mask_high, c.wrapping_add(16));
                 }
             }
         } else {
             for i in 0..MR_AVX512 {
-                let c = out.data.as_ptr().wrapping_add(i * out.row_stride);
+                let c = out.data.as_mut_ptr().wrapping_add(i * out.row_stride);
                 _mm_prefetch::<_MM_HINT_ET0>(c.cast());
                 _mm_prefetch::<_MM_HINT_ET0>(c.wrapping_add(16).cast());
             }

@@ -1,5 +1,7 @@
 //! The innermost tile of a matrix product, once per instruction set.
 
+use std::marker::PhantomData;
+
 use crate::simd::{InstructionSet, instruction_set};
 
 /// The most rows a tile has.
@@ -42,7 +44,7 @@ impl Tile {
     /// The first rows of the tile, as a place for a product.
     pub(crate) fn output(&mut self, height: usize) -> Output<'_> {
         Output {
-            data: self.0.as_flattened_mut(),
+            data: self.0.as_flattened_mut().into(),
             row_stride: NR,
             height,
             width: tile_columns(),
@@ -59,6 +61,58 @@ pub(crate) struct Rows<'a> {
     pub(crate) column_stride: usize,
 }
 
+/// Where a tile of the result starts, and how far the memory from there on belongs to the result.
+///
+/// Of that memory a product touches the tile's elements alone, so tiles side by side may be computed
+/// at once.
+pub(crate) struct Place<'a> {
+    start: *mut f32,
+    length: usize,
+    lent: PhantomData<&'a mut [f32]>,
+}
+
+impl<'a> From<&'a mut [f32]> for Place<'a> {
+    fn from(data: &'a mut [f32]) -> Self {
+        Self {
+            start: data.as_mut_ptr(),
+            length: data.len(),
+            lent: PhantomData,
+        }
+    }
+}
+
+impl Place<'_> {
+    /// # Safety
+    /// The memory must be valid for as long as the place lives, and nobody else may use the elements
+    /// of the tile that is computed there.
+    pub(super) unsafe fn new(start: *mut f32, length: usize) -> Self {
+        Self {
+            start,
+            length,
+            lent: PhantomData,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.start
+    }
+
+    /// Some of a row of the tile, which starts `at` elements behind the tile's first.
+    ///
+    /// # Safety
+    /// They must be elements of the tile the place was lent for.
+    pub(super) unsafe fn line(&mut self, at: usize, width: usize) -> &mut [f32] {
+        assert!(at <= self.length && width <= self.length - at);
+        // SAFETY: inside the memory that was lent, and nobody else uses elements of the tile.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), width) }
+    }
+}
+
 /// Up to [`tile_rows`] rows and [`tile_columns`] of the result, read and written where they are.
 pub(crate) struct Output<'a> {
     /// Whether what lies behind the panel is wanted next, and should be fetched meanwhile: a hint.
@@ -67,7 +121,7 @@ pub(crate) struct Output<'a> {
         expect(dead_code, reason = "elsewhere there is no way to fetch ahead")
     )]
     pub(crate) ahead: bool,
-    pub(crate) data: &'a mut [f32],
+    pub(crate) data: Place<'a>,
     pub(crate) row_stride: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -108,12 +162,13 @@ fn multiply_portable<const N: usize>(
     rows: Rows<'_>,
     panel: &[f32],
     depth: usize,
-    out: Output<'_>,
+    mut out: Output<'_>,
     accumulate: bool,
 ) {
     let (panel, _) = panel.as_chunks::<N>();
     for i in 0..out.height {
-        let c = &mut out.data[i * out.row_stride..][..out.width];
+        // SAFETY: row i of the output's tile.
+        let c = unsafe { out.data.line(i * out.row_stride, out.width) };
         if !accumulate {
             c.fill(0.0);
         }
@@ -126,14 +181,6 @@ fn multiply_portable<const N: usize>(
     }
 }
 
-/// Where the rows from `first` on start; rows past the height repeat the last one, so that the tile
-/// is always whole and what they compute is thrown away.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn row_offsets<const N: usize>(rows: &Rows<'_>, first: usize, height: usize) -> [usize; N] {
-    std::array::from_fn(|i| (first + i).min(height - 1) * rows.row_stride)
-}
-
 /// # Safety
 /// The machine must have AVX-512F; `rows`, `panel` and `out` must be as [`multiply`] asserts.
 #[cfg(target_arch = "x86_64")]
@@ -142,14 +189,17 @@ unsafe fn multiply_avx512(
     rows: Rows<'_>,
     panel: &[f32],
     depth: usize,
-    out: Output<'_>,
+    mut out: Output<'_>,
     accumulate: bool,
 ) {
     use std::arch::x86_64::{
         _MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps,
         _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     };
-    let offsets = row_offsets::<MR_AVX512>(&rows, 0, out.height);
+    // Rows past the height repeat the last one, so that the tile is always whole; what they compute is
+    // thrown away.
+    let offsets: [usize; MR_AVX512] =
+        std::array::from_fn(|i| i.min(out.height - 1) * rows.row_stride);
     let mask = (1_u64 << out.width) - 1;
     let (mask_low, mask_high) = (mask as u16, (mask >> 16) as u16);
     // SAFETY: rows below the height are in the output, and the masks leave out the columns past its
@@ -161,7 +211,7 @@ unsafe fn multiply_avx512(
         if !accumulate {
             // Nothing is read now, so the lines to be written are asked for while the chain runs.
             for i in 0..MR_AVX512 {
-                let c = out.data.as_ptr().wrapping_add(i * out.row_stride);
+                let c = out.data.as_mut_ptr().wrapping_add(i * out.row_stride);
                 _mm_prefetch::<_MM_HINT_ET0>(c.cast());
                 _mm_prefetch::<_MM_HINT_ET0>(c.wrapping_add(16).cast());
             }
@@ -169,7 +219,7 @@ unsafe fn multiply_avx512(
         if accumulate {
             for i in 0..MR_AVX512 {
                 if i < out.height {
-                    let c = out.data.as_ptr().add(i * out.row_stride);
+                    let c = out.data.as_mut_ptr().add(i * out.row_stride);
                     low[i] = _mm512_maskz_loadu_ps(mask_low, c);
                     high[i] = _mm512_maskz_loadu_ps(mask_high, c.wrapping_add(16));
                 }
@@ -209,6 +259,9 @@ unsafe fn multiply_avx512(
 #[cfg(target_arch = "x86_64")]
 const MR_AVX2: usize = 6;
 
+/// A tile in pieces of one to six rows, no two of which differ by more than one row: from four rows on
+/// there are chains enough to keep both units busy, and a piece costs what its rows cost.
+///
 /// # Safety
 /// The machine must have AVX2 and FMA; `rows`, `panel` and `out` as for [`multiply_avx512`], but for
 /// up to [`MR`] rows and [`NR_AVX2`] columns.
@@ -218,58 +271,92 @@ unsafe fn multiply_avx2(
     rows: Rows<'_>,
     panel: &[f32],
     depth: usize,
-    out: Output<'_>,
+    mut out: Output<'_>,
     accumulate: bool,
 ) {
-    for row in (0..out.height).step_by(MR_AVX2) {
-        let height = MR_AVX2.min(out.height - row);
-        let offsets = row_offsets(&rows, row, out.height);
-        let c = &mut out.data[row * out.row_stride..];
-        if (height, out.width) == (MR_AVX2, NR_AVX2) {
-            let (c, stride) = (c.as_mut_ptr(), out.row_stride);
-            // SAFETY: the output holds six rows of sixteen columns from here; the rest is passed on.
-            unsafe {
-                piece_avx2(
-                    rows, offsets, panel, depth, c, stride, accumulate, out.ahead,
-                )
-            };
-            continue;
-        }
-        // A piece at the edge is computed whole, beside the output.
-        let mut piece = [[0.0; NR_AVX2]; MR_AVX2];
-        if accumulate {
-            for (i, line) in piece.iter_mut().enumerate().take(height) {
-                line[..out.width].copy_from_slice(&c[i * out.row_stride..][..out.width]);
+    let pieces = out.height.div_ceil(MR_AVX2);
+    let mut row = 0;
+    for piece in 0..pieces {
+        let height = (out.height - row).div_ceil(pieces - piece);
+        let rows = Rows {
+            data: &rows.data[row * rows.row_stride..],
+            ..rows
+        };
+        // Asked for once is enough.
+        let ahead = out.ahead && piece == 0;
+        if out.width == NR_AVX2 {
+            let c = out.data.as_mut_ptr().wrapping_add(row * out.row_stride);
+            let stride = out.row_stride;
+            // SAFETY: the output holds these rows of sixteen columns; the rest is passed on.
+            unsafe { rows_avx2(height, rows, panel, depth, c, stride, accumulate, ahead) };
+        } else {
+            // A piece at the edge is computed whole, beside the output.
+            let mut whole = [[0.0; NR_AVX2]; MR_AVX2];
+            if accumulate {
+                for (i, line) in whole.iter_mut().enumerate().take(height) {
+                    let at = (row + i) * out.row_stride;
+                    // SAFETY: a row of the output's tile.
+                    let c = unsafe { out.data.line(at, out.width) };
+                    line[..out.width].copy_from_slice(c);
+                }
+            }
+            let c = whole.as_flattened_mut().as_mut_ptr();
+            // SAFETY: as above, with an output of its own.
+            unsafe { rows_avx2(height, rows, panel, depth, c, NR_AVX2, accumulate, ahead) };
+            for (i, line) in whole.iter().enumerate().take(height) {
+                let at = (row + i) * out.row_stride;
+                // SAFETY: as above.
+                let c = unsafe { out.data.line(at, out.width) };
+                c.copy_from_slice(&line[..out.width]);
             }
         }
-        let whole = piece.as_flattened_mut().as_mut_ptr();
-        // SAFETY: as above, with an output of its own.
-        unsafe {
-            piece_avx2(
-                rows, offsets, panel, depth, whole, NR_AVX2, accumulate, out.ahead,
-            )
-        };
-        for (i, line) in piece.iter().enumerate().take(height) {
-            c[i * out.row_stride..][..out.width].copy_from_slice(&line[..out.width]);
-        }
+        row += height;
     }
 }
 
-/// Six rows of sixteen columns.
+/// One to six rows of sixteen columns.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA; `c` must be valid for six rows of sixteen floats, `c_stride`
-/// apart; every offset plus `(depth - 1) · column_stride` must be below the length of the rows'
-/// data; and the panel must hold `depth` rows of sixteen floats.
+/// As for [`piece_avx2`] of that many rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 #[expect(
     clippy::too_many_arguments,
     reason = "inlined; a structure would be taken apart at once"
 )]
-unsafe fn piece_avx2(
+unsafe fn rows_avx2(
+    height: usize,
     rows: Rows<'_>,
-    offsets: [usize; MR_AVX2],
+    panel: &[f32],
+    depth: usize,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+    ahead: bool,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        match height {
+            1 => piece_avx2::<1>(rows, panel, depth, c, c_stride, accumulate, ahead),
+            2 => piece_avx2::<2>(rows, panel, depth, c, c_stride, accumulate, ahead),
+            3 => piece_avx2::<3>(rows, panel, depth, c, c_stride, accumulate, ahead),
+            4 => piece_avx2::<4>(rows, panel, depth, c, c_stride, accumulate, ahead),
+            5 => piece_avx2::<5>(rows, panel, depth, c, c_stride, accumulate, ahead),
+            _ => piece_avx2::<6>(rows, panel, depth, c, c_stride, accumulate, ahead),
+        }
+    }
+}
+
+/// M rows of sixteen columns.
+///
+/// # Safety
+/// The machine must have AVX2 and FMA; `c` must be valid for M rows of sixteen floats, `c_stride`
+/// apart; `(M - 1) · row_stride + (depth - 1) · column_stride` must be below the length of the rows'
+/// data; and the panel must hold `depth` rows of sixteen floats.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn piece_avx2<const M: usize>(
+    rows: Rows<'_>,
     panel: &[f32],
     depth: usize,
     c: *mut f32,
@@ -281,11 +368,12 @@ unsafe fn piece_avx2(
         _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
         _mm256_setzero_ps, _mm256_storeu_ps,
     };
+    let offsets: [usize; M] = std::array::from_fn(|i| i * rows.row_stride);
     // SAFETY: what is read and written lies in the operands, as required above.
     unsafe {
-        let mut low = [_mm256_setzero_ps(); MR_AVX2];
+        let mut low = [_mm256_setzero_ps(); M];
         let mut high = low;
-        for i in 0..MR_AVX2 {
+        for i in 0..M {
             let c = c.add(i * c_stride);
             if accumulate {
                 low[i] = _mm256_loadu_ps(c);
@@ -303,7 +391,7 @@ unsafe fn piece_avx2(
             }
             let b_low = _mm256_loadu_ps(b);
             let b_high = _mm256_loadu_ps(b.add(8));
-            for i in 0..MR_AVX2 {
+            for i in 0..M {
                 let x = _mm256_broadcast_ss(&*a.add(offsets[i]));
                 low[i] = _mm256_fmadd_ps(x, b_low, low[i]);
                 high[i] = _mm256_fmadd_ps(x, b_high, high[i]);
@@ -311,7 +399,7 @@ unsafe fn piece_avx2(
             b = b.wrapping_add(NR_AVX2);
             a = a.wrapping_add(rows.column_stride);
         }
-        for i in 0..MR_AVX2 {
+        for i in 0..M {
             let c = c.add(i * c_stride);
             _mm256_storeu_ps(c, low[i]);
             _mm256_storeu_ps(c.add(8), high[i]);
@@ -350,7 +438,7 @@ mod tests {
                         };
                         // No longer than it has to be, so that a read past the end is found.
                         let out = Output {
-                            data: &mut after[..(height - 1) * STRIDE + width],
+                            data: (&mut after[..(height - 1) * STRIDE + width]).into(),
                             row_stride: STRIDE,
                             height,
                             width,

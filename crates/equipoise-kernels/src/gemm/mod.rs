@@ -10,14 +10,18 @@ pub mod half;
 pub(crate) mod micro;
 pub(crate) mod pack;
 mod packed;
+mod together;
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 pub use packed::Packed;
+pub use together::{Product, Right, multiply_together};
 
 use micro::{Output, Tile, tile_columns, tile_rows};
+use together::Grid;
 
 /// Inner-dimension block: one packed panel of this depth (256 × 32 floats) stays in the first-level
 /// cache while the rows pass by.
@@ -67,6 +71,16 @@ impl<'a> MatrixRef<'a> {
             row_stride,
             column_stride: 1,
         }
+    }
+
+    /// The number of rows.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn columns(self) -> usize {
+        self.columns
     }
 
     /// The same numbers with rows and columns exchanged; nothing is moved.
@@ -186,15 +200,42 @@ pub fn linear_rows(
     [rows, n, k]: [usize; 3],
     accumulate: bool,
 ) {
-    assert_eq!(rows.checked_mul(n), Some(y.len()), "linear {n} × {k}");
+    let (x, w) = (
+        MatrixRef::row_major(x, rows, k),
+        MatrixRef::row_major(w, n, k),
+    );
+    let y = Grid::new(y, rows, n);
+    // SAFETY: nobody else has any part of the result.
+    unsafe { rows_part(x, w, &y, 0..n, accumulate) };
+}
+
+/// The outputs `outputs` of [`linear_rows`].
+///
+/// # Safety
+/// Nobody else may use these columns of `y`.
+///
+/// # Panics
+/// If the shapes do not fit.
+unsafe fn rows_part(
+    x: MatrixRef<'_>,
+    weights: MatrixRef<'_>,
+    y: &Grid<'_>,
+    outputs: Range<usize>,
+    accumulate: bool,
+) {
+    let (rows, k) = (x.rows, x.columns);
+    assert!(
+        weights.columns == k && outputs.end <= weights.rows,
+        "linear {weights:?}"
+    );
     if k == 0 {
         if !accumulate {
-            y.fill(0.0);
+            // SAFETY: passed on.
+            unsafe { y.clear(outputs) };
         }
         return;
     }
-    let weights = MatrixRef::row_major(w, n, k);
-    let columns = MatrixRef::row_major(x, rows, k).transposed();
+    let columns = x.transposed();
     let most = tile_columns();
     with_buffer(KC.min(k) * most, |packed| {
         for row in (0..rows).step_by(most) {
@@ -202,14 +243,18 @@ pub fn linear_rows(
             for inner in (0..k).step_by(KC) {
                 let depth = KC.min(k - inner);
                 pack::panels(columns, inner, depth, row, width, packed);
-                for output in (0..n).step_by(tile_rows()) {
-                    let height = tile_rows().min(n - output);
+                for output in outputs.clone().step_by(tile_rows()) {
+                    let height = tile_rows().min(outputs.end - output);
                     let mut tile = Tile::zero();
                     let continued = accumulate || inner > 0;
+                    // SAFETY: passed on.
+                    let mut place = unsafe { y.place(row, output) };
                     if continued {
-                        for (i, lane) in tile.0.iter_mut().enumerate().take(height) {
-                            for (j, value) in lane[..width].iter_mut().enumerate() {
-                                *value = y[(row + j) * n + output + i];
+                        for j in 0..width {
+                            // SAFETY: passed on; the place is of `width` rows and `height` columns.
+                            let out = unsafe { place.line(j * y.columns(), height) };
+                            for (i, &mut value) in out.iter_mut().enumerate() {
+                                tile.0[i][j] = value;
                             }
                         }
                     }
@@ -217,7 +262,8 @@ pub fn linear_rows(
                     let weights = rows_from(weights, output, inner);
                     micro::multiply(weights, panel, depth, tile.output(height), continued);
                     for j in 0..width {
-                        let out = &mut y[(row + j) * n + output..][..height];
+                        // SAFETY: as above.
+                        let out = unsafe { place.line(j * y.columns(), height) };
                         for (i, value) in out.iter_mut().enumerate() {
                             *value = tile.0[i][j];
                         }
@@ -249,7 +295,7 @@ impl Block<'_> {
             for i in (0..rows).step_by(tile_rows()) {
                 let a = rows_from(a, row + i, self.inner);
                 let out = Output {
-                    data: &mut c[i * n + self.column + start..],
+                    data: (&mut c[i * n + self.column + start..]).into(),
                     row_stride: n,
                     height: tile_rows().min(rows - i),
                     width: width.min(self.columns - start),

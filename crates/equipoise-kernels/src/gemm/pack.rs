@@ -13,6 +13,15 @@ pub(crate) struct Left<'a> {
 }
 
 impl<'a> Left<'a> {
+    /// How many of `rows` rows a tile should have: as many as its registers hold, or, where a tile may
+    /// start anywhere, as many as leave no small rest.
+    pub(super) fn height(&self, rows: usize) -> usize {
+        match self.per_row == self.rows.row_stride {
+            true => rows.div_ceil(rows.div_ceil(tile_rows()).max(1)),
+            false => tile_rows(),
+        }
+    }
+
     /// The tile that starts at a row.
     pub(crate) fn tile(&self, row: usize) -> Rows<'a> {
         Rows {

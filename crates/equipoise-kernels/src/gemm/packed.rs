@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::half;
 use super::micro::{self, NR, Output, tile_columns, tile_rows};
+use super::together::Grid;
 use super::{KC, MatrixRef, Parallelism, Precision, pack};
 
 /// Inner positions done at a time in bfloat16: as many bytes as in single precision.
@@ -22,8 +23,9 @@ pub struct Packed {
     way: Way,
     k: usize,
     n: usize,
-    /// Panel after panel of a tile's columns, each inner index by inner index. In bfloat16 without an
-    /// instruction for it, widened as [`half::widened_panel`] says.
+    /// Panel after panel of a tile's columns, each inner index by inner index; what follows is left of
+    /// larger operands. In bfloat16 without an instruction for it, widened as [`half::widened_panel`]
+    /// says.
     panels: Vec<f32>,
     /// The same in pairs of inner indices, in bfloat16.
     pairs: Vec<u32>,
@@ -77,36 +79,31 @@ impl Packed {
         let width = |panel: usize| columns.min(n - panel * columns);
         match way {
             Way::Exact => {
-                self.panels.resize(panels * columns * k, 0.0);
-                each(&mut self.panels, k * columns, parallelism, |panel, out| {
+                let memory = grown(&mut self.panels, panels * columns * k);
+                each(memory, k * columns, parallelism, |panel, out| {
                     pack::panels(b, 0, k, panel * columns, width(panel), out);
                 });
             }
             Way::Widened => {
                 let depth = k.next_multiple_of(2);
-                self.panels.resize(panels * columns * depth, 0.0);
-                each(
-                    &mut self.panels,
-                    depth * columns,
-                    parallelism,
-                    |panel, out| {
-                        half::widened_panel(b, k, panel * columns, width(panel), out);
-                    },
-                );
+                let memory = grown(&mut self.panels, panels * columns * depth);
+                each(memory, depth * columns, parallelism, |panel, out| {
+                    half::widened_panel(b, k, panel * columns, width(panel), out);
+                });
             }
             Way::Pairs => {
                 let depth = k.div_ceil(2);
-                self.pairs.resize(panels * columns * depth, 0);
-                each(
-                    &mut self.pairs,
-                    depth * columns,
-                    parallelism,
-                    |panel, out| {
-                        half::panel::<NR>(b, k, panel * columns, width(panel), out);
-                    },
-                );
+                let memory = grown(&mut self.pairs, panels * columns * depth);
+                each(memory, depth * columns, parallelism, |panel, out| {
+                    half::panel::<NR>(b, k, panel * columns, width(panel), out);
+                });
             }
         }
+    }
+
+    /// How many numbers its memory holds, which may be left of larger operands.
+    pub fn memory(&self) -> usize {
+        self.panels.len().max(self.pairs.len())
     }
 
     /// The inner dimension.
@@ -126,24 +123,54 @@ impl Packed {
     /// # Panics
     /// If the shapes do not fit.
     pub fn multiply(&self, a: MatrixRef<'_>, c: &mut [f32], accumulate: bool) {
-        self.part(a, 0..self.n.div_ceil(tile_columns()), c, accumulate);
+        let c = Grid::new(c, a.rows, self.n);
+        // SAFETY: nobody else has any part of the result.
+        unsafe { self.part(a, 0..self.n.div_ceil(tile_columns()), &c, 0, accumulate) };
     }
 
-    /// The columns of some panels: `c` has as many.
-    fn part(&self, a: MatrixRef<'_>, panels: Range<usize>, c: &mut [f32], accumulate: bool) {
+    /// Whether products are of the operand as it was given.
+    pub(super) fn is_exact(&self) -> bool {
+        self.way == Way::Exact
+    }
+
+    /// The columns of some panels, into those of `c` that are `before` columns further left.
+    ///
+    /// # Safety
+    /// Nobody else may use these columns of `c`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub(super) unsafe fn part(
+        &self,
+        a: MatrixRef<'_>,
+        panels: Range<usize>,
+        c: &Grid<'_>,
+        before: usize,
+        accumulate: bool,
+    ) {
         let (m, k) = (a.rows, self.k);
-        let columns = tile_columns();
-        let n = self.n.min(panels.end * columns) - panels.start * columns;
         assert_eq!(a.columns, k, "inner dimensions");
-        assert_eq!(Some(c.len()), m.checked_mul(n), "the result is {m} × {n}");
-        if m == 0 || n == 0 || k == 0 {
+        let columns = tile_columns();
+        let place = panels.start * columns - before;
+        let width = (self.n.min(panels.end * columns)).saturating_sub(panels.start * columns);
+        assert!(
+            place + width <= c.columns(),
+            "{width} columns from {place} on"
+        );
+        if m == 0 || width == 0 {
+            return;
+        }
+        if k == 0 {
             if !accumulate {
-                c.fill(0.0);
+                // SAFETY: passed on.
+                unsafe { c.clear(place..place + width) };
             }
             return;
         }
+        let part = Part { c, m, place, width };
         match self.way {
-            Way::Pairs => self.by_pairs(a, panels, n, c, accumulate),
+            // SAFETY: passed on.
+            Way::Pairs => unsafe { self.by_pairs(a, panels.start, part, accumulate) },
             way => {
                 let widened = way == Way::Widened;
                 let stored = if widened { k.next_multiple_of(2) } else { k };
@@ -154,41 +181,42 @@ impl Packed {
                         true => half::widened_left(a, inner, KC.min(k - inner), &mut buffer),
                         false => pack::left(a, inner, depth, &mut buffer),
                     };
-                    tiles(c, [m, n], |panel, row, out| {
+                    let height = left.height(m);
+                    let tile = |panel, row, out: Output<'_>| {
                         let start = ((panels.start + panel) * stored + inner) * columns;
                         let panel = &self.panels[start..][..depth * columns];
                         let add = accumulate || inner > 0;
                         micro::multiply(left.tile(row), panel, depth, out, add);
-                    });
+                    };
+                    // SAFETY: passed on.
+                    unsafe { part.tiles(height, tile) };
                 }
                 LEFT.set(buffer);
             }
         }
     }
 
-    /// The same by the instruction.
-    fn by_pairs(
-        &self,
-        a: MatrixRef<'_>,
-        panels: Range<usize>,
-        n: usize,
-        c: &mut [f32],
-        accumulate: bool,
-    ) {
-        let (m, k) = (a.rows, self.k);
+    /// The same by the instruction, from a panel on.
+    ///
+    /// # Safety
+    /// Nobody else may use the part of the result.
+    unsafe fn by_pairs(&self, a: MatrixRef<'_>, first: usize, part: Part<'_>, accumulate: bool) {
+        let k = self.k;
         let mut buffer = PAIRS.take();
         for inner in (0..k).step_by(HALF_KC) {
             let left = half::left(a, inner, HALF_KC.min(k - inner), &mut buffer);
             let depth = HALF_KC.min(k - inner).div_ceil(2);
-            tiles(c, [m, n], |panel, row, out| {
-                let start = ((panels.start + panel) * k.div_ceil(2) + inner / 2) * NR;
+            let tile = |panel, row, out: Output<'_>| {
+                let start = ((first + panel) * k.div_ceil(2) + inner / 2) * NR;
                 let panel = &self.pairs[start..][..depth * NR];
                 let rows = half::PairRows {
                     data: &left.data[row * left.row_stride..],
                     ..left
                 };
                 half::multiply(rows, panel, depth, out, accumulate || inner > 0);
-            });
+            };
+            // SAFETY: passed on.
+            unsafe { part.tiles(tile_rows(), tile) };
         }
         PAIRS.set(buffer);
     }
@@ -203,7 +231,9 @@ impl Packed {
         let mut parts = vec![0.0; m * n.next_multiple_of(columns)];
         each(&mut parts, m * columns, Parallelism::Pool, |panel, part| {
             let width = columns.min(n - panel * columns);
-            self.part(a, panel..panel + 1, &mut part[..m * width], false);
+            let part = Grid::new(&mut part[..m * width], m, width);
+            // SAFETY: nobody else has this part.
+            unsafe { self.part(a, panel..panel + 1, &part, panel * columns, false) };
         });
         let mut c = vec![0.0; m * n];
         for (part, column) in parts
@@ -219,23 +249,58 @@ impl Packed {
     }
 }
 
-/// Calls `tile` with every panel, row and place of a result.
-fn tiles(c: &mut [f32], [m, n]: [usize; 2], tile: impl Fn(usize, usize, Output<'_>)) {
-    let (height, width) = (tile_rows(), tile_columns());
-    for (panel, column) in (0..n).step_by(width).enumerate() {
-        for row in (0..m).step_by(height) {
-            let out = Output {
-                data: &mut c[row * n + column..],
-                row_stride: n,
-                height: height.min(m - row),
-                width: width.min(n - column),
-                // While a panel meets its last rows, the next one is fetched: with few rows there
-                // is more to fetch than to compute.
-                ahead: row + height >= m,
-            };
-            tile(panel, row, out);
+/// Some columns of a result: `width` of them from `place` on, in all `m` rows.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    c: &'a Grid<'a>,
+    m: usize,
+    place: usize,
+    width: usize,
+}
+
+/// With no more tiles below each other than this, a panel is left so soon that the next one has to be
+/// asked for at once.
+const FEW_TILES: usize = 3;
+
+impl Part<'_> {
+    /// Calls `tile` with every panel, row and place of the part, in tiles of `height` rows.
+    ///
+    /// # Safety
+    /// Nobody else may use the part.
+    unsafe fn tiles(&self, height: usize, tile: impl Fn(usize, usize, Output<'_>)) {
+        let (m, width) = (self.m, tile_columns());
+        let few = m <= FEW_TILES * height;
+        for (panel, column) in (0..self.width).step_by(width).enumerate() {
+            for row in (0..m).step_by(height) {
+                // While a panel meets some rows, the next one is fetched: the last of many rows, so
+                // that it is still near when it is needed, and the first of few, of which there is
+                // more to fetch than to compute.
+                let ahead = match few {
+                    true => row == 0,
+                    false => row + height >= m,
+                };
+                let out = Output {
+                    // SAFETY: passed on; the tiles of a part are disjoint.
+                    data: unsafe { self.c.place(row, self.place + column) },
+                    row_stride: self.c.columns(),
+                    height: height.min(m - row),
+                    width: width.min(self.width - column),
+                    ahead,
+                };
+                tile(panel, row, out);
+            }
         }
     }
+}
+
+/// The first numbers of some memory, which never shrinks: what is written over need not be cleared.
+fn grown<T: Clone + Default>(memory: &mut Vec<T>, length: usize) -> &mut [T] {
+    if memory.len() < length {
+        // The old memory goes first.
+        *memory = Vec::new();
+        *memory = vec![T::default(); length];
+    }
+    &mut memory[..length]
 }
 
 /// Runs `task` on every chunk of `length`, with its number.

@@ -23,6 +23,22 @@ per_instruction_set! {
 }
 
 per_instruction_set! {
+    /// The same in place.
+    pub fn forward_in_place(x: &mut [f32], weight: &[f32], epsilon: f32) {
+        let width = weight.len();
+        if width == 0 {
+            return;
+        }
+        for x in x.chunks_exact_mut(width) {
+            let scale = 1.0 / (square_sum(x) / width as f32 + epsilon).sqrt();
+            for (x, &w) in x.iter_mut().zip(weight) {
+                *x = *x * scale * w;
+            }
+        }
+    }
+}
+
+per_instruction_set! {
     /// The gradient with respect to `x` into `dx`, and that with respect to the weight added to
     /// `dweight`.
     ///
@@ -71,5 +87,15 @@ mod tests {
             (y[0] - 0.848_528).abs() < 1e-6 && (y[1] - 2.262_742).abs() < 1e-6,
             "{y:?}"
         );
+    }
+
+    #[test]
+    fn in_place_gives_the_same_bits() {
+        let (x, weight) = ([0.3, -1.7, 2.9, 0.01, 5.0, -3.3], [1.5, -0.2, 0.7]);
+        let mut y = [0.0; 6];
+        forward(&x, &weight, 1e-6, &mut y);
+        let mut x = x;
+        forward_in_place(&mut x, &weight, 1e-6);
+        assert_eq!(x, y);
     }
 }

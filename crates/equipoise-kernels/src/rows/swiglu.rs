@@ -16,6 +16,15 @@ per_instruction_set! {
 }
 
 per_instruction_set! {
+    /// The same in the place of the gate.
+    pub fn forward_in_place(gate: &mut [f32], up: &[f32]) {
+        for (g, &u) in gate.iter_mut().zip(up) {
+            *g = *g / (1.0 + exp(-*g)) * u;
+        }
+    }
+}
+
+per_instruction_set! {
     /// The gradients with respect to gate and up.
     ///
     /// ```text
@@ -60,6 +69,11 @@ mod tests {
         let (gate, up, dy) = ([-2.0, 0.5, 3.0], [1.0, -2.0, 0.25], [0.5, 1.5, -1.0]);
         let (mut dgate, mut dup) = ([0.0; 3], [0.0; 3]);
         backward(&gate, &up, &dy, &mut dgate, &mut dup);
+        let mut y = [0.0; 3];
+        forward(&gate, &up, &mut y);
+        let mut activated = gate;
+        forward_in_place(&mut activated, &up);
+        assert_eq!(activated, y);
         let (mut gate, mut up) = (gate, up);
         backward_in_place(&mut gate, &mut up, &dy);
         assert_eq!((gate, up), (dgate, dup));

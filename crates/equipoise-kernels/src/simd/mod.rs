@@ -42,6 +42,20 @@ pub fn instruction_set() -> InstructionSet {
     })
 }
 
+/// Asks for the line of the memory at an address, to be near when it is read. Nothing is read: the
+/// address may be any.
+#[inline(always)]
+pub(crate) fn fetch(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which does nothing where there is no memory; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// Compiles a function once per instruction set and calls the best one this machine has.
 ///
 /// The body is ordinary safe Rust; the compiler vectorises each copy for its instruction set.

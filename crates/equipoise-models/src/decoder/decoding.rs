@@ -1,14 +1,17 @@
-//! The pass without a graph: rows of new tokens over cached keys and values, on the calling thread.
+//! The pass without a graph: rows of new tokens over cached keys and values, by one thread or a crew.
 //!
 //! Every row is computed as [`Policy::score`](crate::Policy::score) would compute it, to the last
-//! bit, whatever the other rows are.
+//! bit, whatever the other rows are and however many threads there are.
 
 use std::convert::Infallible;
 
 use equipoise_core::TokenId;
 use equipoise_kernels::attention::Heads;
 use equipoise_kernels::attention::cache::{Blocks, Segment};
-use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision, linear_rows};
+use equipoise_kernels::crew::{Crew, Pieces};
+use equipoise_kernels::gemm::{
+    MatrixRef, Packed, Parallelism, Precision, Product, Right, multiply_together,
+};
 use equipoise_kernels::rows::elementwise::{add, add_to_rows, scale};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 
@@ -16,7 +19,7 @@ use super::Decoder;
 use super::cache::Pool;
 pub use super::cache::{KeyValues, Sequence};
 use super::view::{Numbers, lend};
-use super::weights::{Linear, Weights};
+use super::weights::{Layer, Linear, Weights};
 use crate::{ModelError, OutputHeads};
 
 /// The matrices of a model of up to so many numbers are copied for sampling: 256 MiB of them.
@@ -41,20 +44,22 @@ struct Operand<'a> {
 }
 
 impl Operand<'_> {
-    /// y = x·wᵀ, or y += x·wᵀ if `accumulate`.
-    fn multiply(&self, x: &[f32], y: &mut [f32], accumulate: bool) {
+    /// y = x·wᵀ, or y += x·wᵀ if `accumulate`, to be computed.
+    fn product<'b>(&'b self, x: &'b [f32], y: &'b mut [f32], accumulate: bool) -> Product<'b> {
         let Numbers {
             values,
             rows,
             columns,
             ..
         } = self.exact;
-        let count = x.len() / columns;
-        match &self.packed {
-            None => linear_rows(x, values, y, [count, rows, columns], accumulate),
-            Some(packed) => {
-                packed.multiply(MatrixRef::row_major(x, count, columns), y, accumulate);
-            }
+        Product {
+            left: MatrixRef::row_major(x, x.len() / columns, columns),
+            right: match &self.packed {
+                None => Right::Rows(values, rows),
+                Some(packed) => Right::Packed(packed),
+            },
+            result: y,
+            accumulate,
         }
     }
 
@@ -63,7 +68,7 @@ impl Operand<'_> {
     }
 }
 
-/// Scratch memory of one thread.
+/// Scratch memory of one crew.
 #[derive(Debug, Default)]
 pub struct Workspace {
     x: Vec<f32>,
@@ -74,12 +79,15 @@ pub struct Workspace {
     mixed: Vec<f32>,
     gate: Vec<f32>,
     up: Vec<f32>,
-    gated: Vec<f32>,
     projected: Vec<f32>,
     /// The inner product of an adapter.
     inner: Vec<f32>,
-    scores: Vec<f32>,
     positions: Vec<u32>,
+    /// The rows of sequence i are those from `bounds[i]` to `bounds[i + 1]`.
+    bounds: Vec<usize>,
+    /// Of every row that is still computed, its sequence, and its place among the sequence's own
+    /// positions.
+    rows: Vec<(usize, usize)>,
     pool: Pool,
 }
 
@@ -149,191 +157,261 @@ impl View<'_> {
         self.decoder.config.vocab_size
     }
 
-    /// Computes a whole prompt's keys and values and writes the logits after its last token.
+    /// Computes the keys and values of whole prompts, and writes a row of logits for each: those after
+    /// its last token.
     ///
     /// # Errors
-    /// As [`View::step`]; also if the prompt is empty.
+    /// As [`View::step`]; also if a prompt is empty.
+    ///
+    /// # Panics
+    /// If `logits` does not hold a row of the vocabulary for each prompt.
     pub fn prefill(
         &self,
-        tokens: &[TokenId],
+        crew: &Crew<'_>,
+        prompts: &[&[TokenId]],
         workspace: &mut Workspace,
         logits: &mut [f32],
-    ) -> Result<KeyValues, ModelError> {
-        if tokens.is_empty() {
+    ) -> Result<Vec<KeyValues>, ModelError> {
+        if prompts.iter().any(|prompt| prompt.is_empty()) {
             return Err(ModelError::Batch("the prompt is empty".to_owned()));
         }
-        let mut sequences = [Sequence::default()];
-        let rows = vec![0; tokens.len()];
-        self.forward(tokens, &rows, &mut sequences, workspace)?;
-        let hidden = self.decoder.config.hidden_size;
-        let last = workspace.x.len() - hidden..workspace.x.len();
-        workspace.normed.resize(hidden, 0.0);
-        let epsilon = self.decoder.config.rms_norm_eps as f32;
-        let norm = self.weights.norm.values();
-        rms_norm::forward(&workspace.x[last], norm, epsilon, &mut workspace.normed);
-        self.logits(&workspace.normed, logits);
-        let [Sequence { own, .. }] = sequences;
-        Ok(own)
+        let mut sequences: Vec<Sequence> = prompts.iter().map(|_| Sequence::default()).collect();
+        self.forward(crew, prompts, &mut sequences, workspace, logits)?;
+        Ok(sequences.into_iter().map(|sequence| sequence.own).collect())
     }
 
     /// Feeds one token to each sequence and writes a row of logits for each.
     ///
     /// # Errors
     /// If a token is not in the vocabulary, or a sequence would pass the model's longest length.
+    ///
+    /// # Panics
+    /// If there are not as many sequences as tokens, or `logits` does not hold a row of the vocabulary for
+    /// each.
     pub fn step(
         &self,
+        crew: &Crew<'_>,
         tokens: &[TokenId],
         sequences: &mut [Sequence],
         workspace: &mut Workspace,
         logits: &mut [f32],
     ) -> Result<(), ModelError> {
-        let rows: Vec<usize> = (0..tokens.len()).collect();
-        self.forward(tokens, &rows, sequences, workspace)?;
-        let (count, hidden) = (tokens.len(), self.decoder.config.hidden_size);
-        let epsilon = self.decoder.config.rms_norm_eps as f32;
-        workspace.normed.resize(count * hidden, 0.0);
-        let norm = self.weights.norm.values();
-        rms_norm::forward(&workspace.x, norm, epsilon, &mut workspace.normed);
-        self.logits(&workspace.normed, logits);
-        Ok(())
+        let tokens: Vec<&[TokenId]> = tokens.chunks(1).collect();
+        self.forward(crew, &tokens, sequences, workspace, logits)
     }
 
-    fn logits(&self, normed: &[f32], logits: &mut [f32]) {
-        let projection = self.weights.vocabulary.as_ref();
-        projection
-            .unwrap_or(&self.weights.embedding)
-            .multiply(normed, logits, false);
-    }
-
-    /// Runs all layers over new tokens, token i belonging to sequence `owner[i]` and following the
-    /// earlier ones of the same sequence; leaves the residual stream in `workspace.x`.
-    fn forward(
+    /// Looks up the new tokens of every sequence and makes room for them.
+    fn embed(
         &self,
-        tokens: &[TokenId],
-        owner: &[usize],
+        tokens: &[&[TokenId]],
         sequences: &mut [Sequence],
-        workspace: &mut Workspace,
+        w: &mut Workspace,
     ) -> Result<(), ModelError> {
         let config = &self.decoder.config;
-        let (hidden, head_dim) = (config.hidden_size, config.head_dim);
-        let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
-        let (inner, epsilon) = (config.intermediate_size, config.rms_norm_eps as f32);
-        let count = tokens.len();
-        let w = workspace;
-
+        let (hidden, limit) = (config.hidden_size, config.max_position_embeddings);
         w.pool.fit(self.blocks().length());
         w.positions.clear();
+        w.rows.clear();
         w.x.clear();
-        let mut places = Vec::with_capacity(count);
-        for (&token, &owner) in tokens.iter().zip(owner) {
-            let sequence = &mut sequences[owner];
-            let position = sequence.len();
-            let limit = config.max_position_embeddings;
-            if position >= limit {
-                let reason =
-                    format!("position {position} is beyond what the model reads ({limit})");
-                return Err(ModelError::Batch(reason));
-            }
-            let row = token as usize * hidden..(token as usize + 1) * hidden;
-            let embedded = self.weights.embedding.values().get(row).ok_or_else(|| {
-                let size = config.vocab_size;
-                ModelError::Batch(format!("token {token} is not in a vocabulary of {size}"))
-            })?;
-            w.x.extend_from_slice(embedded);
-            w.positions.push(position as u32);
-            places.push(sequence.own.push(&mut w.pool));
-        }
-        for (buffer, width) in [
-            (&mut w.normed, hidden),
-            (&mut w.query, q_width),
-            (&mut w.key, kv_width),
-            (&mut w.value, kv_width),
-            (&mut w.mixed, q_width),
-            (&mut w.gate, inner),
-            (&mut w.up, inner),
-            (&mut w.gated, inner),
-            (&mut w.projected, hidden),
-        ] {
-            buffer.resize(count * width, 0.0);
-        }
-        let mut scratch = Vec::new();
-        let blocks = self.blocks();
-        for (l, layer) in self.weights.layers.iter().enumerate() {
-            rms_norm::forward(&w.x, layer.input_norm.values(), epsilon, &mut w.normed);
-            project(&layer.query, &w.normed, &mut w.query, &mut w.inner);
-            project(&layer.key, &w.normed, &mut w.key, &mut w.inner);
-            project(&layer.value, &w.normed, &mut w.value, &mut w.inner);
-            for (x, norm, heads) in [
-                (&mut w.query, &layer.query_norm, heads),
-                (&mut w.key, &layer.key_norm, kv_heads),
-            ] {
-                if let Some(norm) = norm {
-                    scratch.clear();
-                    scratch.extend_from_slice(x);
-                    rms_norm::forward(&scratch, norm.values(), epsilon, x);
+        w.bounds.clear();
+        w.bounds.push(0);
+        for (at, (&tokens, sequence)) in tokens.iter().zip(sequences).enumerate() {
+            for &token in tokens {
+                let position = sequence.len();
+                if position >= limit {
+                    let reason =
+                        format!("position {position} is beyond what the model reads ({limit})");
+                    return Err(ModelError::Batch(reason));
                 }
-                rope::rotate(x, &w.positions, heads, &self.decoder.rotary);
+                let row = token as usize * hidden..(token as usize + 1) * hidden;
+                let embedded = self.weights.embedding.values().get(row).ok_or_else(|| {
+                    let size = config.vocab_size;
+                    ModelError::Batch(format!("token {token} is not in a vocabulary of {size}"))
+                })?;
+                w.x.extend_from_slice(embedded);
+                w.positions.push(position as u32);
+                w.rows.push((at, sequence.own.push(&mut w.pool)));
             }
-            for (i, (&owner, &place)) in owner.iter().zip(&places).enumerate() {
-                let row = i * kv_width..(i + 1) * kv_width;
-                let (block, slot) = sequences[owner].own.slot(place);
-                blocks.store(block, l, slot, &w.key[row.clone()], &w.value[row]);
-            }
-            self.attend_rows(l, owner, &places, sequences, w);
-            project(&layer.output, &w.mixed, &mut w.projected, &mut w.inner);
-            add(&mut w.x, &w.projected);
-            let norm = layer.post_attention_norm.values();
-            rms_norm::forward(&w.x, norm, epsilon, &mut w.normed);
-            project(&layer.gate, &w.normed, &mut w.gate, &mut w.inner);
-            project(&layer.up, &w.normed, &mut w.up, &mut w.inner);
-            swiglu::forward(&w.gate, &w.up, &mut w.gated);
-            project(&layer.down, &w.gated, &mut w.projected, &mut w.inner);
-            add(&mut w.x, &w.projected);
+            w.bounds.push(w.rows.len());
         }
         Ok(())
+    }
+
+    /// Runs all layers over the new tokens of every sequence, and writes the logits after the last of
+    /// each.
+    fn forward(
+        &self,
+        crew: &Crew<'_>,
+        tokens: &[&[TokenId]],
+        sequences: &mut [Sequence],
+        workspace: &mut Workspace,
+        logits: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let w = workspace;
+        self.embed(tokens, sequences, w)?;
+        let layers = &self.weights.layers;
+        for (l, layer) in layers.iter().enumerate() {
+            self.normalise(crew, w, l > 0, &layer.input_norm);
+            self.attention_inputs(crew, l, layer, sequences, w);
+            if l + 1 == layers.len() {
+                self.keep_last_rows(w);
+            }
+            self.attend_rows(crew, l, sequences, w);
+            let output = [(&layer.output, &mut w.projected)];
+            project(crew, output, &w.mixed, &mut w.inner);
+            self.normalise(crew, w, true, &layer.post_attention_norm);
+            let gates = [(&layer.gate, &mut w.gate), (&layer.up, &mut w.up)];
+            project(crew, gates, &w.normed, &mut w.inner);
+            let inner = self.decoder.config.intermediate_size;
+            let part = inner * crew.share(w.rows.len());
+            let up = &w.up;
+            crew.each(Pieces::of(&mut w.gate, part), |at, gate| {
+                swiglu::forward_in_place(gate, &up[at * part..][..gate.len()]);
+            });
+            let down = [(&layer.down, &mut w.projected)];
+            project(crew, down, &w.gate, &mut w.inner);
+        }
+        self.normalise(crew, w, true, &self.weights.norm);
+        let projection = self.weights.vocabulary.as_ref();
+        let projection = projection.unwrap_or(&self.weights.embedding);
+        multiply_together(crew, [projection.product(&w.normed, logits, false)]);
+        Ok(())
+    }
+
+    /// Adds what a layer's half computed to the residual stream, if it did, and normalises it.
+    fn normalise(&self, crew: &Crew<'_>, w: &mut Workspace, add_first: bool, norm: &Operand<'_>) {
+        let config = &self.decoder.config;
+        let (hidden, epsilon) = (config.hidden_size, config.rms_norm_eps as f32);
+        w.normed.resize(w.x.len(), 0.0);
+        let part = hidden * crew.share(w.rows.len());
+        let pieces = (Pieces::of(&mut w.x, part), Pieces::of(&mut w.normed, part));
+        let projected = &w.projected;
+        crew.each(pieces, |at, (x, normed)| {
+            if add_first {
+                add(x, &projected[at * part..][..x.len()]);
+            }
+            rms_norm::forward(x, norm.values(), epsilon, normed);
+        });
+    }
+
+    /// Queries, keys and values of all rows, normalised and rotated, the keys and values stored.
+    fn attention_inputs(
+        &self,
+        crew: &Crew<'_>,
+        l: usize,
+        layer: &Layer<Operand<'_>>,
+        sequences: &mut [Sequence],
+        w: &mut Workspace,
+    ) {
+        let config = &self.decoder.config;
+        let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
+        let (q_width, kv_width) = (heads * config.head_dim, kv_heads * config.head_dim);
+        let epsilon = config.rms_norm_eps as f32;
+        let projections = [
+            (&layer.query, &mut w.query),
+            (&layer.key, &mut w.key),
+            (&layer.value, &mut w.value),
+        ];
+        project(crew, projections, &w.normed, &mut w.inner);
+        let blocks = self.blocks();
+        let (value, positions, rows, bounds) = (&w.value, &w.positions, &w.rows, &w.bounds);
+        let pieces = (
+            Pieces::of(sequences, 1),
+            Pieces::between(&mut w.query, bounds, q_width),
+            Pieces::between(&mut w.key, bounds, kv_width),
+        );
+        crew.each(pieces, |at, (sequence, query, key)| {
+            let range = bounds[at]..bounds[at + 1];
+            for (x, norm, heads) in [
+                (query, &layer.query_norm, heads),
+                (&mut *key, &layer.key_norm, kv_heads),
+            ] {
+                if let Some(norm) = norm {
+                    rms_norm::forward_in_place(x, norm.values(), epsilon);
+                }
+                rope::rotate(x, &positions[range.clone()], heads, &self.decoder.rotary);
+            }
+            for (row, key) in range.zip(key.chunks_exact(kv_width)) {
+                let (block, slot) = sequence[0].own.slot(rows[row].1);
+                blocks.store(block, l, slot, key, &value[row * kv_width..][..kv_width]);
+            }
+        });
+    }
+
+    /// Once the last layer's keys and values are stored, only the last row of each sequence is needed.
+    fn keep_last_rows(&self, w: &mut Workspace) {
+        let config = &self.decoder.config;
+        let (hidden, q_width) = (
+            config.hidden_size,
+            config.num_attention_heads * config.head_dim,
+        );
+        let sequences = w.bounds.len() - 1;
+        if w.rows.len() == sequences {
+            return;
+        }
+        for at in 0..sequences {
+            let last = w.bounds[at + 1] - 1;
+            w.rows[at] = w.rows[last];
+            for (buffer, width) in [(&mut w.x, hidden), (&mut w.query, q_width)] {
+                buffer.copy_within(last * width..(last + 1) * width, at * width);
+            }
+        }
+        w.rows.truncate(sequences);
+        w.x.truncate(sequences * hidden);
+        w.query.truncate(sequences * q_width);
     }
 
     /// Attention of every new row over its sequence's positions up to its own.
     fn attend_rows(
         &self,
+        crew: &Crew<'_>,
         layer: usize,
-        owner: &[usize],
-        places: &[usize],
         sequences: &[Sequence],
         workspace: &mut Workspace,
     ) {
         let blocks = self.blocks();
         let width = blocks.heads.query * blocks.heads.head_dim;
         let Workspace {
-            query,
-            mixed,
-            scores,
-            ..
+            query, mixed, rows, ..
         } = workspace;
-        let rows = query.chunks_exact(width).zip(mixed.chunks_exact_mut(width));
-        for ((query, mixed), (&owner, &place)) in rows.zip(owner.iter().zip(places)) {
+        mixed.resize(rows.len() * width, 0.0);
+        crew.each(Pieces::of(mixed, width), |row, mixed| {
+            let (owner, place) = rows[row];
             let sequence = &sequences[owner];
             let prefix = sequence.prefix.as_deref();
             let prefix = prefix.map_or(Segment::EMPTY, |prefix| prefix.segment(prefix.len()));
             let own = sequence.own.segment(place + 1);
-            blocks.attend(layer, query, [prefix, own], scores, mixed);
-        }
+            let query = &query[row * width..][..width];
+            blocks.attend(layer, query, [prefix, own], mixed);
+        });
     }
 }
 
-/// A linear layer with its bias and adapter, in the order of additions of the training pass. The
-/// last argument is scratch: the adapter's inner product.
-fn project(linear: &Linear<Operand<'_>>, x: &[f32], y: &mut [f32], inner: &mut Vec<f32>) {
-    linear.weight.multiply(x, y, false);
-    if let Some(bias) = &linear.bias {
-        add_to_rows(y, bias.values());
-    }
-    if let Some(adapter) = &linear.adapter {
-        let Numbers { rows, columns, .. } = adapter.down.exact;
-        inner.resize(x.len() / columns * rows, 0.0);
-        adapter.down.multiply(x, inner, false);
-        scale(inner, adapter.scale);
-        adapter.up.multiply(inner, y, true);
+/// Linear layers of the same rows, with their biases and adapters, in the order of additions of the
+/// training pass. The last argument is scratch: an adapter's inner product.
+fn project<const N: usize>(
+    crew: &Crew<'_>,
+    linears: [(&Linear<Operand<'_>>, &mut Vec<f32>); N],
+    x: &[f32],
+    inner: &mut Vec<f32>,
+) {
+    let count = |linear: &Linear<Operand<'_>>| x.len() / linear.weight.exact.columns;
+    let mut linears = linears;
+    let products = linears.each_mut().map(|(linear, y)| {
+        y.resize(count(linear) * linear.weight.exact.rows, 0.0);
+        linear.weight.product(x, y, false)
+    });
+    multiply_together(crew, products);
+    for (linear, y) in linears {
+        if let Some(bias) = &linear.bias {
+            let part = linear.weight.exact.rows * crew.share(count(linear));
+            crew.each(Pieces::of(y, part), |_, y| add_to_rows(y, bias.values()));
+        }
+        if let Some(adapter) = &linear.adapter {
+            inner.resize(count(linear) * adapter.down.exact.rows, 0.0);
+            multiply_together(crew, [adapter.down.product(x, inner, false)]);
+            scale(inner, adapter.scale);
+            multiply_together(crew, [adapter.up.product(inner, y, true)]);
+        }
     }
 }

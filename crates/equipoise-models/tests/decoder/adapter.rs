@@ -1,7 +1,8 @@
 //! Low-rank adapters: what they change, what they leave alone, and their files.
 
 use equipoise_core::{Domain, Stream};
-use equipoise_models::decoder::decoding::{Sequence, Workspace};
+use equipoise_kernels::crew::Crew;
+use equipoise_models::decoder::decoding::{Sequence, View, Workspace};
 use equipoise_models::{
     Decoder, Dropout, LoraConfig, ModelError, Policy, Precision, TokenCotangents, adapter_base,
 };
@@ -100,24 +101,37 @@ fn decoding_gives_the_bits_of_scoring() {
                 rank,
                 ..lora(&["all-linear"])
             };
-            decoding_is_scoring(&adapted_by(&lora).with_precision(precision));
+            let adapted = adapted_by(&lora).with_precision(precision);
+            decoding_is_scoring(&adapted, 1);
+            decoding_is_scoring(&adapted, 2);
         }
     }
 }
 
-fn decoding_is_scoring(adapted: &Decoder) {
+fn decoding_is_scoring(adapted: &Decoder, members: usize) {
     let tokens = [3, 1, 4, 1, 5, 9];
     let logits_of = |decoder: &Decoder| {
-        let mut workspace = Workspace::default();
-        let body = |view: &equipoise_models::decoder::decoding::View<'_>| {
-            let mut logits = vec![0.0; 13];
-            let own = view
-                .prefill(&tokens[..5], &mut workspace, &mut logits)
+        let body = |view: &View<'_>| {
+            let decode = |crew: &Crew<'_>| {
+                let (mut workspace, mut logits) = (Workspace::default(), vec![0.0; 13]);
+                let own = view
+                    .prefill(crew, &[&tokens[..5]], &mut workspace, &mut logits)
+                    .unwrap();
+                let mut sequences: Vec<Sequence> = own
+                    .into_iter()
+                    .map(|own| Sequence { prefix: None, own })
+                    .collect();
+                view.step(
+                    crew,
+                    &tokens[5..],
+                    &mut sequences,
+                    &mut workspace,
+                    &mut logits,
+                )
                 .unwrap();
-            let mut sequences = [Sequence { prefix: None, own }];
-            view.step(&tokens[5..], &mut sequences, &mut workspace, &mut logits)
-                .unwrap();
-            logits
+                logits
+            };
+            Crew::gather(members, decode)
         };
         decoder.with_view(body).unwrap()
     };

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use equipoise_core::Ragged;
+use equipoise_kernels::crew::Crew;
 use equipoise_models::decoder::decoding::Workspace;
 use equipoise_models::{Decoder, Need, Policy, TokenBatch, TokenCotangents};
 use serde_json::Value;
@@ -108,7 +109,8 @@ fn logits_are_those_of_transformers() {
             decoder
                 .with_view(|view| {
                     let mut workspace = Workspace::default();
-                    view.prefill(&tokens, &mut workspace, &mut found).unwrap();
+                    view.prefill(&Crew::alone(), &[&tokens], &mut workspace, &mut found)
+                        .unwrap();
                 })
                 .unwrap();
             let logits = numbers(logits);

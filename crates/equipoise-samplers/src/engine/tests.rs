@@ -80,7 +80,8 @@ fn batching_and_threads_change_no_bit() {
         let whole = sample(1, 1000, &prompts(), &spec);
         let finishes: Vec<Finish> = whole.iter().flatten().map(|c| c.finish).collect();
         assert!(finishes.contains(&Finish::Stop) && finishes.contains(&Finish::Length));
-        for (threads, rows) in [(1, 1), (1, 7), (2, 8), (3, 5)] {
+        // With nine threads there are two crews of them.
+        for (threads, rows) in [(1, 1), (1, 7), (2, 8), (3, 5), (9, usize::MAX), (9, 1)] {
             assert_eq!(
                 sample(threads, rows, &prompts(), &spec),
                 whole,
@@ -92,6 +93,29 @@ fn batching_and_threads_change_no_bit() {
             assert_eq!(&alone[0], expected, "prompt {} alone", prompt.id);
         }
     }
+}
+
+#[test]
+fn threads_come_together_where_rows_are_few() {
+    let members = |prompts, samples, threads| {
+        let crews = Crews::of(prompts, samples, threads);
+        let crews: Vec<[usize; 2]> = (0..crews.count)
+            .map(|crew| [crews.members(crew), crews.limit(crew, ROWS_PER_THREAD)])
+            .collect();
+        crews
+    };
+    // 32 rows for two threads: one crew of both. 256: each by itself, with half of them.
+    assert_eq!(members(32, 1, 2), [[2, 32]]);
+    assert_eq!(members(32, 8, 2), [[1, 128], [1, 128]]);
+    assert_eq!(members(1000, 8, 2), [[1, 128], [1, 128]]);
+    // A crew has rows for each of its threads.
+    assert_eq!(members(16, 8, 3), [[2, 86], [1, 43]]);
+    // No more than eight together, and no crew without a prompt.
+    assert_eq!(members(1, 4, 64), [[8, 4]]);
+    assert_eq!(members(4, 1, 20), [[7, 2], [7, 2], [6, 2]]);
+    let rows = [(32, 1, 2), (16, 8, 3), (1000, 8, 2), (1, 300, 2), (0, 8, 2)];
+    let found = rows.map(|(prompts, samples, threads)| rows_at_a_time(prompts, samples, threads));
+    assert_eq!(found, [32, 120, 256, 300, 0]);
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn a_tile_of_the_instruction_writes_its_part_alone() {
                     column_stride: 1,
                 };
                 let out = Output {
-                    data: &mut found[..(height - 1) * stride + width],
+                    data: (&mut found[..(height - 1) * stride + width]).into(),
                     row_stride: stride,
                     height,
                     width,
