@@ -34,6 +34,7 @@
 use equipoise_kernels::rows::log_prob;
 use equipoise_models::Config;
 use equipoise_models::decoder::decoding::COPIED;
+use equipoise_samplers::rows_at_a_time;
 use equipoise_trainer::recipe::{Precision, Recipe, RlStage, SftStage, Stage};
 use equipoise_trainer::{Outline, TrainError};
 
@@ -242,11 +243,8 @@ impl Sizes<'_> {
 
     /// The caches and logits of the rows decoded at a time, for so many prompts and samples of each.
     fn sampling(&self, prompts: usize, samples: usize) -> u64 {
-        let threads = self.threads.min(prompts.max(1));
-        let share = prompts.saturating_mul(samples).div_ceil(threads);
-        // A prompt's samples are decoded together, by one thread.
-        let groups = (ROWS_PER_THREAD.min(share) / samples.max(1)).max(1) as f64;
-        let rows = groups * samples as f64;
+        let rows = rows_at_a_time(prompts, samples, self.threads) as f64;
+        let groups = rows / samples.max(1) as f64;
         let positions = rows * self.lengths.completion as f64 + groups * self.lengths.prompt as f64;
         let keys = self.config.num_key_value_heads * self.config.head_dim;
         let per_position = (2 * self.config.num_hidden_layers * keys) as f64;
@@ -256,7 +254,7 @@ impl Sizes<'_> {
             Precision::F32 if all > COPIED as u64 => 0.0,
             _ => all as f64,
         };
-        bytes(threads as f64 * (positions * per_position + logits) + packed)
+        bytes(positions * per_position + logits + packed)
     }
 }
 

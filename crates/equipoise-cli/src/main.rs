@@ -50,8 +50,9 @@ enum Command {
 fn main() -> ExitCode {
     // First of all: this process may have been started to launch a sandbox.
     equipoise_verifiers::sandbox::launch_if_asked();
-    // It works only while there is one thread.
+    // They work only while there is one thread.
     equipoise_kernels::runtime::keep_candle_on_one_thread();
+    equipoise_kernels::runtime::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments).map(|()| ExitCode::SUCCESS),

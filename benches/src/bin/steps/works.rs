@@ -52,6 +52,7 @@ pub(crate) fn run(name: &str) -> Outcome<()> {
     let seconds = sorted[sorted.len() / 2];
     let line = json!({
         "seconds": seconds,
+        "fastest": sorted[0],
         "peak_bytes": peak_bytes,
         "threads": rayon::current_num_threads(),
         "tokens": measured.tokens,

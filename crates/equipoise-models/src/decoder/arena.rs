@@ -6,14 +6,25 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision};
+
 /// A store of buffers. Clones share it.
 ///
-/// It never holds much more than was in use at once: a request that no spare buffer fits first gives
-/// spare ones of its size back to the system. Small buffers are scratch memory of each thread.
+/// Of each size it holds no more buffers than were in use at once: a request that no spare one fits first
+/// frees smaller ones. Packed operands it holds as many as were in use at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arena {
     /// Oldest first.
     spare: Arc<Mutex<VecDeque<Vec<f32>>>>,
+    /// Memory of packed operands.
+    operands: Arc<Mutex<Vec<Packed>>>,
+}
+
+/// A packed operand whose memory goes back to where it came from.
+#[derive(Debug)]
+pub(crate) struct Operand {
+    packed: Packed,
+    home: Arena,
 }
 
 /// A buffer that goes back to where it came from. Its contents are whatever was there before.
@@ -26,8 +37,8 @@ pub(crate) struct Buffer {
     home: Option<Arena>,
 }
 
-/// Buffers of fewer numbers (1 MiB) are scratch of one block of rows. Each thread keeps its own, the
-/// last one given back being the next one taken, so that they stay in its cache.
+/// Buffers of fewer numbers (1 MiB) are scratch memory, too. Each thread keeps its own, the last one given
+/// back being the next one taken, so that they stay in its cache.
 const SMALL: usize = 1 << 18;
 /// How many of them a thread keeps.
 const KEPT: usize = 16;
@@ -42,11 +53,20 @@ fn rounded(length: usize) -> usize {
     length.next_multiple_of(1 << step)
 }
 
-fn scratch(length: usize) -> Vec<f32> {
-    SCRATCH.with_borrow_mut(|spare| {
-        let fit = spare.iter().rposition(|buffer| buffer.len() >= length);
+/// A buffer for what one thread works in, as for one block of rows: of its own memory, which is likely to
+/// be in its cache. To be written before it is read.
+pub(crate) fn scratch(length: usize) -> Buffer {
+    let values = SCRATCH.with_borrow_mut(|spare| {
+        // None much too large, so that a small request does not occupy what a large one needs.
+        let fits = |buffer: &Vec<f32>| (length..=4 * length).contains(&buffer.len());
+        let fit = spare.iter().rposition(fits);
         fit.map_or_else(|| vec![0.0; length], |at| spare.remove(at))
-    })
+    });
+    Buffer {
+        values,
+        length,
+        home: None,
+    }
 }
 
 impl Arena {
@@ -58,11 +78,7 @@ impl Arena {
     /// A buffer of `length` numbers, to be written before they are read.
     pub(crate) fn take(&self, length: usize) -> Buffer {
         if length < SMALL {
-            return Buffer {
-                values: scratch(length),
-                length,
-                home: None,
-            };
+            return scratch(length);
         }
         let mut spare = self.lock();
         // The smallest that fits; none more than twice too large, so that a small request does not
@@ -72,12 +88,21 @@ impl Arena {
             .min_by_key(|&at| spare[at].len());
         let found = fit.and_then(|at| spare.remove(at));
         let values = found.unwrap_or_else(|| {
-            let mut freed = 0;
-            while freed < length {
-                let Some(buffer) = spare.pop_front() else {
-                    break;
-                };
-                freed += buffer.len();
+            // What is a little too small was for the same thing in a smaller batch, and will be too small
+            // again: it goes first.
+            let small = (0..spare.len())
+                .filter(|&at| (length / 2..length).contains(&spare[at].len()))
+                .max_by_key(|&at| spare[at].len());
+            let mut freed = small
+                .and_then(|at| spare.remove(at))
+                .map_or(0, |one| one.len());
+            // Then the oldest ones below it. Larger ones stay: something larger will want them.
+            let mut at = 0;
+            while freed < length / 2 && at < spare.len() {
+                match spare[at].len() < length {
+                    true => freed += spare.remove(at).map_or(0, |one| one.len()),
+                    false => at += 1,
+                }
             }
             drop(spare);
             // Zeros that nobody has to write: fresh pages of the system's.
@@ -95,6 +120,48 @@ impl Arena {
         let mut buffer = self.take(length);
         buffer.fill(0.0);
         buffer
+    }
+
+    /// Packs a right operand, on all threads, into memory of an earlier one: of one that fits, or else of
+    /// the largest that is smaller, which grows.
+    pub(crate) fn pack(&self, b: MatrixRef<'_>, precision: Precision) -> Operand {
+        let length = b.rows() * b.columns();
+        let spare = {
+            let mut spare = self.operands();
+            let of = |at: &usize| spare[*at].memory();
+            let places = 0..spare.len();
+            let fits = places
+                .clone()
+                .filter(|at| (length..=4 * length).contains(&of(at)));
+            let smaller = places.filter(|at| of(at) < length);
+            let found = fits.min_by_key(of).or_else(|| smaller.max_by_key(of));
+            found.map(|at| spare.swap_remove(at))
+        };
+        let mut packed = spare.unwrap_or_default();
+        packed.pack(b, precision, Parallelism::Pool);
+        Operand {
+            packed,
+            home: self.clone(),
+        }
+    }
+
+    fn operands(&self) -> MutexGuard<'_, Vec<Packed>> {
+        self.operands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Operand {
+    type Target = Packed;
+
+    fn deref(&self) -> &Packed {
+        &self.packed
+    }
+}
+
+impl Drop for Operand {
+    fn drop(&mut self) {
+        let packed = std::mem::take(&mut self.packed);
+        self.home.operands().push(packed);
     }
 }
 
@@ -117,6 +184,7 @@ impl Drop for Buffer {
         let values = std::mem::take(&mut self.values);
         match &self.home {
             Some(home) => home.lock().push_back(values),
+            None if values.is_empty() => {}
             None => SCRATCH.with_borrow_mut(|spare| {
                 if spare.len() == KEPT {
                     spare.remove(0);
@@ -153,7 +221,22 @@ mod tests {
         assert_eq!(arena.lock().len(), 0, "both were given back");
         drop(large);
         let other = arena.take(SMALL);
-        assert_eq!((other.len(), arena.lock().len()), (SMALL, 0));
+        assert_eq!((other.len(), arena.lock().len()), (SMALL, 1));
+    }
+
+    #[test]
+    fn what_is_a_little_too_small_is_replaced_and_the_rest_stays() {
+        let arena = Arena::default();
+        drop((
+            arena.take(8 * SMALL),
+            arena.take(3 * SMALL),
+            arena.take(SMALL),
+        ));
+        let larger = arena.take(3 * SMALL + 1);
+        let sizes: Vec<usize> = arena.lock().iter().map(Vec::len).collect();
+        assert_eq!(sizes, [8 * SMALL, SMALL]);
+        drop(larger);
+        assert_eq!(arena.lock().len(), 3);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use equipoise_kernels::rows::elementwise::{add, add_columns};
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 use rayon::prelude::*;
 
-use super::arena::Buffer;
+use super::arena::{Buffer, scratch};
 use super::layer::{Activations, BLOCK, LayerPanels, Pass, blocks_of, rotated};
 use super::linear::Input;
 use super::view::Numbers;
@@ -119,12 +119,12 @@ fn feed_forward(
                 let norm = layer.post_attention_norm.values;
                 rms_norm::forward(middle, norm, pass.epsilon(), h);
                 swiglu::forward(gate, up, gated);
-                let mut dgated = pass.arena.take(gated.len());
+                let mut dgated = scratch(gated.len());
                 let down = &panels.down;
                 down.input_gradient(&layer.down, dx, &mut dgated, in_down, false, rows);
                 // The gradients of gate and up take their places.
                 swiglu::backward_in_place(gate, up, &dgated);
-                let mut dh = pass.arena.take(h.len());
+                let mut dh = scratch(h.len());
                 let (gates, ups) = (&panels.gate, &panels.up);
                 gates.input_gradient(&layer.gate, gate, &mut dh, in_gate, false, rows);
                 ups.input_gradient(&layer.up, up, &mut dh, in_up, true, rows);
@@ -134,6 +134,7 @@ fn feed_forward(
         );
     let mut input = Input::new(&gated, inner, pass.rows(), pass.precision);
     input.weight_gradient(&layer.down, dx, &inner_down.buffer, gradients);
+    drop(input);
     drop(gated);
     let mut input = Input::new(&h, hidden, pass.rows(), pass.precision);
     input.weight_gradient(&layer.gate, gate, &inner_gate.buffer, gradients);
@@ -175,6 +176,7 @@ fn attention_half(
         });
     let mut input = Input::new(&activations.mixed, query_width, pass.rows(), pass.precision);
     input.weight_gradient(&layer.output, dx, &inner_output.buffer, gradients);
+    drop(input);
 
     let mut dquery = pass.arena.take(tokens * query_width);
     let mut dkey = pass.arena.take(tokens * key_width);
@@ -233,14 +235,14 @@ fn attention_half(
                 let rows = pass.block(at);
                 let norm = layer.input_norm.values;
                 rms_norm::forward(x, norm, pass.epsilon(), h);
-                let mut dh = pass.arena.take(x.len());
+                let mut dh = scratch(x.len());
                 let LayerPanels {
                     query, key, value, ..
                 } = panels;
                 query.input_gradient(&layer.query, dquery, &mut dh, in_query, false, rows);
                 key.input_gradient(&layer.key, dkey, &mut dh, in_key, true, rows);
                 value.input_gradient(&layer.value, dvalue, &mut dh, in_value, true, rows);
-                let mut dinput = pass.arena.take(x.len());
+                let mut dinput = scratch(x.len());
                 rms_norm::backward(x, norm, pass.epsilon(), &dh, &mut dinput, dnorm);
                 add(dx, &dinput);
             },
@@ -274,7 +276,7 @@ fn unrotate(
         .for_each(|(d, raw, positions, dnorm)| {
             rope::rotate_back(d, positions, heads, pass.rotary);
             if let Some(norm) = norm {
-                let mut draw = pass.arena.take(d.len());
+                let mut draw = scratch(d.len());
                 rms_norm::backward(raw, norm.values, pass.epsilon(), d, &mut draw, dnorm);
                 d.copy_from_slice(&draw);
             }

@@ -16,7 +16,7 @@ use equipoise_kernels::rows::rope::Table;
 use equipoise_kernels::rows::{rms_norm, rope, swiglu};
 use rayon::prelude::*;
 
-use super::arena::{Arena, Buffer};
+use super::arena::{Arena, Buffer, scratch};
 use super::dropout::Dropout;
 use super::layout::Layout;
 use super::linear::{Panels, Rows};
@@ -236,7 +236,7 @@ pub(super) fn forward(
         .enumerate()
         .for_each(|(at, (x, query, key, value))| {
             let rows = pass.block(at);
-            let mut h = pass.arena.take(x.len());
+            let mut h = scratch(x.len());
             rms_norm::forward(x, layer.input_norm.values, pass.epsilon(), &mut h);
             panels.query.apply(&layer.query, &h, query, rows);
             panels.key.apply(&layer.key, &h, key, rows);
@@ -279,7 +279,7 @@ pub(super) fn forward(
         let rows = pass.block(at);
         panels.output.apply(&layer.output, mixed, middle, rows);
         add(middle, x);
-        let mut h = pass.arena.take(middle.len());
+        let mut h = scratch(middle.len());
         let norm = layer.post_attention_norm.values;
         rms_norm::forward(middle, norm, pass.epsilon(), &mut h);
         panels.gate.apply(&layer.gate, &h, gate, rows);
@@ -292,7 +292,7 @@ pub(super) fn forward(
         Some(out) => halves.zip(out.par_chunks_mut(BLOCK * hidden)).for_each(
             |((at, (x, mixed, middle, gate, up)), out)| {
                 first_half(at, x, mixed, middle, gate, up);
-                let mut gated = pass.arena.take(gate.len());
+                let mut gated = scratch(gate.len());
                 swiglu::forward(gate, up, &mut gated);
                 panels.down.apply(&layer.down, &gated, out, pass.block(at));
                 add(out, middle);

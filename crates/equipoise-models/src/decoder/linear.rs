@@ -4,7 +4,7 @@ use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision};
 use equipoise_kernels::rows::elementwise::{add, add_columns, add_to_rows, scale};
 use rayon::prelude::*;
 
-use super::arena::Arena;
+use super::arena::{Arena, Operand, scratch};
 use super::dropout::Dropout;
 use super::view::Numbers;
 use super::weights::Linear;
@@ -73,11 +73,11 @@ impl Panels {
         }
         if let Some(adapter) = &linear.adapter {
             let rank = adapter.down.rows;
-            let mut inner = rows.arena.take(rows.count * rank);
+            let mut inner = scratch(rows.count * rank);
             match rows.dropout {
                 None => self.down.multiply(x_matrix, &mut inner, false),
                 Some((dropout, keys)) => {
-                    let mut kept = rows.arena.take(x.len());
+                    let mut kept = scratch(x.len());
                     kept.copy_from_slice(x);
                     dropout.apply(&mut kept, keys, adapter.number);
                     let kept = MatrixRef::row_major(&kept, rows.count, inputs);
@@ -112,7 +112,7 @@ impl Panels {
                 self.down.multiply(dinner, dx, true);
                 return;
             };
-            let mut part = rows.arena.take(dx.len());
+            let mut part = scratch(dx.len());
             self.down.multiply(dinner, &mut part, false);
             dropout.apply(&mut part, keys, adapter.number);
             add(dx, &part);
@@ -126,7 +126,7 @@ pub(super) struct Input<'a> {
     pub(super) width: usize,
     pub(super) rows: Rows<'a>,
     pub(super) precision: Precision,
-    packed: Option<Packed>,
+    packed: Option<Operand>,
 }
 
 impl<'a> Input<'a> {
@@ -140,9 +140,9 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn pack(x: &[f32], rows: usize, width: usize, precision: Precision) -> Packed {
-        let x = MatrixRef::row_major(x, rows, width);
-        Packed::new(x, precision, Parallelism::Pool)
+    fn pack(arena: &Arena, x: &[f32], width: usize, precision: Precision) -> Operand {
+        let x = MatrixRef::row_major(x, x.len() / width, width);
+        arena.pack(x, precision)
     }
 
     /// Adds the gradients of a layer's parameters that are trained: dW = dyᵀ·x, db = Σ dy, and for an
@@ -156,11 +156,11 @@ impl<'a> Input<'a> {
     ) {
         let outputs = linear.weight.rows;
         if let Some(index) = linear.weight.index {
-            let (x, rows, width) = (self.x, self.rows.count, self.width);
+            let (arena, x, width) = (self.rows.arena, self.x, self.width);
             let precision = self.precision;
             let packed = self
                 .packed
-                .get_or_insert_with(|| Self::pack(x, rows, width, precision));
+                .get_or_insert_with(|| Self::pack(arena, x, width, precision));
             let dw = gradients.buffer(index, outputs * width);
             product_of_columns(dy, outputs, packed, dw, true);
         }
@@ -198,7 +198,7 @@ impl<'a> Input<'a> {
         // Both products have `rank` rows and many columns, so it is the wide operand that is packed.
         if let Some(index) = adapter.up.index {
             let down = matrix(&adapter.down).transposed();
-            let down = Packed::new(down, self.precision, Parallelism::Pool);
+            let down = arena.pack(down, self.precision);
             let mut inner = arena.take(count * rank);
             inner
                 .par_chunks_mut(rank * GRADIENT_ROWS)
@@ -208,7 +208,7 @@ impl<'a> Input<'a> {
                     down.multiply(x, inner, false);
                     scale(inner, adapter.scale);
                 });
-            let dy = Self::pack(dy, count, outputs, self.precision);
+            let dy = Self::pack(arena, dy, outputs, self.precision);
             let transposed = dy.multiply_few(narrow_of(&inner, count, rank));
             let dup = gradients.buffer(index, outputs * rank);
             for (output, row) in dup.chunks_exact_mut(rank).enumerate() {
@@ -221,9 +221,9 @@ impl<'a> Input<'a> {
             let ddown = match (&dropped, &mut self.packed) {
                 // The undropped input is shared by all layers that read it.
                 (None, packed) => packed
-                    .get_or_insert_with(|| Self::pack(self.x, count, self.width, self.precision))
+                    .get_or_insert_with(|| Self::pack(arena, self.x, self.width, self.precision))
                     .multiply_few(narrow_of(dinner, count, rank)),
-                (Some(kept), _) => Self::pack(kept, count, self.width, self.precision)
+                (Some(kept), _) => Self::pack(arena, kept, self.width, self.precision)
                     .multiply_few(narrow_of(dinner, count, rank)),
             };
             add(gradients.buffer(index, rank * self.width), &ddown);
@@ -246,10 +246,14 @@ pub(super) fn product_of_columns(
 ) {
     let a = MatrixRef::row_major(a, a.len() / columns, columns).transposed();
     let width = b.columns();
-    c.par_chunks_mut(GRADIENT_ROWS * width)
+    let threads = rayon::current_num_threads();
+    // As many tasks for every thread, of equally many rows: no bit depends on the cut.
+    let tasks = columns.div_ceil(GRADIENT_ROWS).next_multiple_of(threads);
+    let task_rows = columns.div_ceil(tasks);
+    c.par_chunks_mut(task_rows * width)
         .enumerate()
         .for_each(|(block, c)| {
-            let first = block * GRADIENT_ROWS;
+            let first = block * task_rows;
             let rows = a.row_range(first, first + c.len() / width);
             b.multiply(rows, c, accumulate);
         });

@@ -113,6 +113,12 @@ impl Decoder {
     }
 }
 
+/// Runs `body` on a thread of the current rayon pool. A pass has hundreds of short parallel loops; begun
+/// on another thread, each of them would wake the pool and put that thread to sleep.
+fn in_the_pool<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| body())
+}
+
 fn embed(embedding: &Numbers<'_>, ids: &[u32], x: &mut [f32]) {
     let width = embedding.columns;
     for (row, &id) in x.chunks_exact_mut(width).zip(ids) {
@@ -230,10 +236,12 @@ impl Policy for Decoder {
             false => Keep::Everything,
         };
         let (saved, outputs) = lend(&self.weights, |weights| {
-            let pass = self.pass(&layout, need);
-            let saved = self.run(weights, pass, need, keep);
-            let outputs = outputs(&saved.head, &layout, need, weights.score.as_ref())?;
-            Ok::<_, ModelError>((saved, outputs))
+            in_the_pool(|| {
+                let pass = self.pass(&layout, need);
+                let saved = self.run(weights, pass, need, keep);
+                let outputs = outputs(&saved.head, &layout, need, weights.score.as_ref())?;
+                Ok::<_, ModelError>((saved, outputs))
+            })
         })??;
         Ok(Box::new(EngineTape {
             decoder: self.clone(),
@@ -247,9 +255,11 @@ impl Policy for Decoder {
     fn score(&self, batch: &TokenBatch, need: &Need) -> Result<TokenOutputs, ModelError> {
         let layout = self.layout(batch, need)?;
         lend(&self.weights, |weights| {
-            let pass = self.pass(&layout, need);
-            let saved = self.run(weights, pass, need, Keep::Nothing);
-            outputs(&saved.head, &layout, need, weights.score.as_ref())
+            in_the_pool(|| {
+                let pass = self.pass(&layout, need);
+                let saved = self.run(weights, pass, need, Keep::Nothing);
+                outputs(&saved.head, &layout, need, weights.score.as_ref())
+            })
         })?
     }
 
@@ -285,18 +295,20 @@ impl Tape for EngineTape {
             ..
         } = *self;
         lend(&decoder.weights, |weights| {
-            let pass = decoder.pass(&layout, &need);
-            let mut panels = decoder.panels();
-            back(
-                weights,
-                pass,
-                &need,
-                saved,
-                cotangents,
-                &mut panels,
-                gradients,
-            );
-            decoder.keep_panels(panels);
+            in_the_pool(|| {
+                let pass = decoder.pass(&layout, &need);
+                let mut panels = decoder.panels();
+                back(
+                    weights,
+                    pass,
+                    &need,
+                    saved,
+                    cotangents,
+                    &mut panels,
+                    gradients,
+                );
+                decoder.keep_panels(panels);
+            });
         })
     }
 }

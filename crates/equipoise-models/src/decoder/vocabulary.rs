@@ -17,7 +17,7 @@ use equipoise_kernels::rows::elementwise::{add_scaled, scale};
 use equipoise_kernels::rows::log_prob::{self, RowStatistics, Running};
 use rayon::prelude::*;
 
-use super::arena::Buffer;
+use super::arena::{Buffer, scratch};
 use super::layer::{BLOCK, Pass, blocks_of};
 use super::linear::product_of_columns;
 use super::view::Numbers;
@@ -76,7 +76,7 @@ impl<'a> Vocabulary<'a> {
             )
                 .into_par_iter()
                 .for_each(|(running, hidden, targets, weighted)| {
-                    let mut logits = self.pass.arena.take(targets.len() * columns);
+                    let mut logits = scratch(targets.len() * columns);
                     let hidden = MatrixRef::row_major(hidden, targets.len(), width);
                     packed.multiply(hidden, &mut logits, false);
                     let mut sums_of_rows = weighted.chunks_exact_mut(width);
@@ -156,7 +156,7 @@ impl<'a> Vocabulary<'a> {
         let trained = self.weight.index;
         let packed_hidden = trained.map(|_| {
             let hidden = MatrixRef::row_major(hidden, count, width);
-            Packed::new(hidden, precision, pool)
+            arena.pack(hidden, precision)
         });
         if let Some(index) = trained {
             gradients.buffer(index, self.weight.values.len());
