@@ -21,7 +21,7 @@
 //!
 //! The phases do not overlap, but they add up: what one of them frees, the allocator keeps for later.
 //! The program itself, some 30 MiB, comes on top. `recipes/arithmetic.toml` on two threads is predicted
-//! to need 129 MiB, and was measured at 186 MiB.
+//! to need 129 MiB, and was measured at 256 MiB: for small models the prediction is too low.
 //!
 //! The tape holds what the backward pass of a layer cannot do without, per token: its input and the
 //! residual sum in its middle (2H), the query as projected and what the attention gives (2Q), key and value
