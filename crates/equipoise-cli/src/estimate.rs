@@ -27,8 +27,8 @@
 //! residual sum in its middle (2H), the query as projected and what the attention gives (2Q), key and value
 //! (2K), gate and up (2I); and at the end the output, and the rows that are scored before and after their
 //! normalisation (3H). The rest is computed again. Prompts are taken to be as long as the longest of the
-//! first ones, and completions as long as they may be. What blocks of rows are worked on in (up to 16 MiB
-//! on each thread) and the packed weights of one layer are not counted, so that a small model needs more
+//! first ones, and completions as long as they may be. What blocks of rows are worked on in, packed operands,
+//! and buffers that stay because they may be wanted again are not counted, so that a small model needs more
 //! than the prediction.
 
 use equipoise_kernels::rows::log_prob;

@@ -11,7 +11,8 @@ use equipoise_kernels::gemm::{MatrixRef, Packed, Parallelism, Precision};
 /// A store of buffers. Clones share it.
 ///
 /// Of each size it holds no more buffers than were in use at once: a request that no spare one fits first
-/// frees smaller ones. Packed operands it holds as many as were in use at once.
+/// frees smaller ones. Of packed operands it holds no more than were in use at once and others too large
+/// for what came after them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arena {
     /// Oldest first.
